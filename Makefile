@@ -1,0 +1,54 @@
+# Every target works from a fresh clone on Debian 12 with Swift on PATH.
+#
+#   make run       build, then serve echo           ARGS="--port 7001 --style callback"
+#   make test      the tests                        TEST_ARGS="--filter TidyTests"
+#   make check     what CI asks: lint, build, tests, documentation
+#   make sanitize  the tests under both sanitizers  SANITIZERS=thread
+#   make bench     the benchmarks                   BENCH_ARGS=--smoke
+#   make docs      DocC into .build-docs/
+#   make format    rewrite the sources in the house format
+#   make setup     install what all of these need
+
+.DEFAULT_GOAL := check
+.PHONY: run test check sanitize bench docs format setup
+
+# Serial, because tests that count system calls or locked memory share one process.
+# XCTest is off: no test uses it, and its empty summary would hide the real one.
+TEST_FLAGS := --no-parallel --disable-xctest
+
+run:
+	@scripts/setup build
+	@swift build -c release --product uringcore
+	@scripts/how-to-talk $(ARGS)
+	@exec .build/release/uringcore echo $(ARGS)
+
+test:
+	@scripts/setup build test
+	@swift test $(TEST_FLAGS) $(TEST_ARGS)
+
+check:
+	@scripts/setup build test
+	@TEST_FLAGS="$(TEST_FLAGS)" scripts/check
+
+sanitize:
+	@scripts/setup build test
+	@TEST_FLAGS="$(TEST_FLAGS)" TEST_ARGS="$(TEST_ARGS)" scripts/sanitize $(SANITIZERS)
+
+bench:
+	@scripts/setup build bench
+	@swift build -c release --product uringcore
+	@swift build -c release --product uringcore --static-swift-stdlib --scratch-path .build-static
+	@python3 Benchmarks/bench.py \
+		--uringcore .build/release/uringcore \
+		--uringcore-static .build-static/release/uringcore \
+		$(BENCH_ARGS)
+
+docs:
+	@scripts/setup build
+	@scripts/docs
+
+format:
+	@scripts/format
+
+setup:
+	@scripts/setup build test bench

@@ -1,0 +1,109 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+// Tests and benchmarks talk to sockets and to libc directly; marking each such call would say nothing.
+let relaxed: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "uringcore",
+    products: [
+        .library(name: "UringCore", targets: ["UringCore"]),
+        .library(name: "UringTesting", targets: ["UringTesting"]),
+        .executable(name: "uringcore", targets: ["UringCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .target(
+            name: "CUring",
+            linkerSettings: [.linkedLibrary("uring")]
+        ),
+        .target(
+            name: "CNUMA",
+            linkerSettings: [.linkedLibrary("numa")]
+        ),
+        .target(
+            name: "UringEngine",
+            dependencies: [
+                "CUring",
+                "CNUMA",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "UringCore",
+            dependencies: [
+                "UringEngine",
+                "CNUMA",
+                "CUring",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "UringTesting",
+            dependencies: ["UringEngine", "CUring"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "UringCLI",
+            dependencies: [
+                "UringCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "UringMicroBenchmarks",
+            dependencies: ["UringEngine", "UringTesting"],
+            path: "Benchmarks/Micro",
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "UringEngineTests",
+            dependencies: ["UringEngine", "UringTesting", "CUring"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "UringIntegrationTests",
+            dependencies: ["UringEngine", "CUring"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "UringCoreTests",
+            dependencies: ["UringCore", "UringEngine", "CNUMA"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "UringCLITests",
+            // So that the tool is built beside the tests; they run it as a program of its own.
+            dependencies: ["UringCLI"],
+            exclude: ["Peers"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "TidyTests",
+            swiftSettings: relaxed
+        ),
+    ]
+)

@@ -1,0 +1,25 @@
+// CPU affinity and NUMA placement; no logic.
+#ifndef CNUMA_H
+#define CNUMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CN_CPUS_MAX = 4096 };
+
+/// Fills `cpus` with the CPUs this thread may run on, ascending; returns how many, or -errno.
+int cn_allowed_cpus(int *cpus, int capacity);
+
+/// Binds the calling thread to one CPU; 0 or -errno.
+int cn_pin_to_cpu(int cpu);
+
+/// The CPU the calling thread runs on now, or -errno.
+int cn_current_cpu(void);
+
+/// The NUMA node of `cpu`, or -1 when the machine or its policy does not tell.
+int cn_node_of_cpu(int cpu);
+
+/// Asks that untouched pages of this range come from `node`; best effort.
+void cn_prefer_node(void *base, size_t bytes, int node);
+
+#endif

@@ -1,0 +1,262 @@
+// Inline shims over liburing, and the constants that newer kernels add to what Debian's liburing
+// 2.3 knows. No logic lives here: each function fills one submission entry, touches one shared
+// word, or makes one system call.
+#ifndef CURING_H
+#define CURING_H
+
+// First: it fixes libc's feature macros as the rest of the program has them. liburing.h defines
+// others, and with those this module saw another fd_set than Swift's own Glibc module, which then
+// refused to be built now and then.
+#include <features.h>
+
+#include <liburing.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+// What a kernel may know and liburing 2.3 does not (include/uapi/linux/io_uring.h of Linux 6.18).
+enum {
+    CU_ENTER_NO_IOWAIT = 1U << 7,   // Linux 6.15
+    CU_FEAT_NO_IOWAIT = 1U << 17,   // Linux 6.15
+    CU_NOP_INJECT_RESULT = 1U << 0, // Linux 6.9
+};
+
+// An address as the kernel takes it, with its length; and a message header. Types of this module
+// alone: libc's own are seen through several modules, and Swift takes them from whichever was
+// loaded first.
+struct cu_address {
+    struct sockaddr_storage storage;
+    uint32_t length;
+};
+struct cu_message {
+    struct msghdr header;
+};
+
+// The loop whose thread this is, or NULL. Swift has no thread-local storage of its own.
+extern __thread void *cu_current_loop_storage __attribute__((tls_model("initial-exec")));
+
+static inline void *cu_current_loop(void) { return cu_current_loop_storage; }
+static inline void cu_set_current_loop(void *loop) { cu_current_loop_storage = loop; }
+
+// --- the shared words of a ring -------------------------------------------------------------------------------------
+
+/// The next free entry, or NULL when the queue is full. As io_uring_get_sqe(3), for entries of 64
+/// bytes.
+__attribute__((always_inline)) static inline struct io_uring_sqe *cu_next_entry(struct io_uring *ring) {
+    struct io_uring_sq *sq = &ring->sq;
+    unsigned tail = sq->sqe_tail;
+    // Acquire: with SQPOLL the kernel's thread reads entries at any time, and an entry is free only
+    // once that is over.
+    if (tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE) >= sq->ring_entries) return NULL;
+    sq->sqe_tail = tail + 1;
+    return &sq->sqes[tail & sq->ring_mask];
+}
+
+/// Makes every prepared entry visible to the kernel; returns how many it has not consumed yet.
+static inline unsigned cu_flush_entries(struct io_uring *ring) {
+    struct io_uring_sq *sq = &ring->sq;
+    if (sq->sqe_head != sq->sqe_tail) {
+        sq->sqe_head = sq->sqe_tail;
+        __atomic_store_n(sq->ktail, sq->sqe_tail, __ATOMIC_RELEASE);
+    }
+    return sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
+}
+
+static inline unsigned cu_prepared_entries(const struct io_uring *ring) {
+    return ring->sq.sqe_tail - __atomic_load_n(ring->sq.khead, __ATOMIC_ACQUIRE);
+}
+
+static inline unsigned cu_queue_flags(const struct io_uring *ring) {
+    return __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED);
+}
+
+// The kernel reads NEED_WAKEUP only after a full barrier against the tail it was given
+// (io_uring(7), SQPOLL).
+static inline unsigned cu_queue_flags_after_barrier(const struct io_uring *ring) {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED);
+}
+
+static inline unsigned cu_ready_completions(const struct io_uring *ring) {
+    return __atomic_load_n(ring->cq.ktail, __ATOMIC_ACQUIRE) - *ring->cq.khead;
+}
+
+// The completion queue's words, for a loop that reads many entries: index `head` on, each modulo
+// `mask`.
+__attribute__((returns_nonnull)) static inline const struct io_uring_cqe *cu_completions(const struct io_uring *ring) {
+    return ring->cq.cqes;
+}
+static inline unsigned cu_completion_mask(const struct io_uring *ring) { return ring->cq.ring_mask; }
+static inline unsigned cu_completion_head(const struct io_uring *ring) { return *ring->cq.khead; }
+
+__attribute__((returns_nonnull)) static inline const struct io_uring_cqe *cu_completion(const struct io_uring *ring, unsigned index) {
+    return &ring->cq.cqes[(*ring->cq.khead + index) & ring->cq.ring_mask];
+}
+
+/// An entry's result (lower half) and flags (upper half) in one word.
+static inline uint64_t cu_completion_word(const struct io_uring_cqe *entry) {
+    return (uint64_t)(uint32_t)entry->res | (uint64_t)entry->flags << 32;
+}
+
+static inline void cu_advance_completions(struct io_uring *ring, unsigned count) {
+    __atomic_store_n(ring->cq.khead, *ring->cq.khead + count, __ATOMIC_RELEASE);
+}
+
+static inline unsigned cu_overflow_count(const struct io_uring *ring) {
+    return __atomic_load_n(ring->cq.koverflow, __ATOMIC_RELAXED);
+}
+
+/// One io_uring_enter(2). `timeout` may be NULL; a relative one needs FEAT_EXT_ARG. Returns entries
+/// consumed, or -errno.
+static inline int cu_enter(struct io_uring *ring, unsigned submit, unsigned wait, unsigned flags,
+                           struct __kernel_timespec *timeout) {
+    struct io_uring_getevents_arg argument = {
+        .sigmask = 0, .sigmask_sz = _NSIG / 8, .ts = (uint64_t)(uintptr_t)timeout};
+    if (ring->enter_ring_fd != ring->ring_fd) flags |= IORING_ENTER_REGISTERED_RING;
+    return io_uring_enter2((unsigned)ring->enter_ring_fd, submit, wait, flags | IORING_ENTER_EXT_ARG,
+                           (sigset_t *)(void *)&argument, sizeof argument);
+}
+
+/// As `cu_enter`, with a relative timeout in nanoseconds, or none when it is negative.
+static inline int cu_enter_within(struct io_uring *ring, unsigned submit, unsigned wait, unsigned flags,
+                                  int64_t nanoseconds) {
+    struct __kernel_timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    return cu_enter(ring, submit, wait, flags, nanoseconds < 0 ? NULL : &timeout);
+}
+
+/// How many entries were prepared since the last flush.
+static inline unsigned cu_unflushed_entries(const struct io_uring *ring) {
+    return ring->sq.sqe_tail - ring->sq.sqe_head;
+}
+
+// liburing 2.3 hands out the operations' list as a flexible array, which Swift does not import.
+static inline bool cu_supports(const struct io_uring_probe *probe, int opcode) {
+    return io_uring_opcode_supported(probe, opcode);
+}
+
+// --- submission entries: one function an operation ------------------------------------------------------------------
+
+static inline void cu_prepare(struct io_uring_sqe *entry, uint8_t opcode, int descriptor, uint64_t user_data) {
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = opcode;
+    entry->fd = descriptor;
+    entry->user_data = user_data;
+}
+
+static inline void cu_prepare_accept(struct io_uring_sqe *entry, int descriptor, bool multishot, uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_ACCEPT, descriptor, user_data);
+    entry->accept_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    entry->ioprio = multishot ? IORING_ACCEPT_MULTISHOT : 0;
+}
+
+static inline void cu_prepare_connect(struct io_uring_sqe *entry, int descriptor, const void *address, unsigned length,
+                                      uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_CONNECT, descriptor, user_data);
+    entry->addr = (uint64_t)(uintptr_t)address;
+    entry->off = length;
+}
+
+/// A receive into a buffer of `group`. `budget` (bytes, 0 = none) is the kernel's own total for a
+/// multishot (Linux 6.17).
+static inline void cu_prepare_receive(struct io_uring_sqe *entry, int descriptor, uint16_t group, bool multishot,
+                                      bool poll_first, uint32_t budget, uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_RECV, descriptor, user_data);
+    entry->flags = 1U << IOSQE_BUFFER_SELECT_BIT;
+    entry->buf_group = group;
+    entry->ioprio = (multishot ? IORING_RECV_MULTISHOT : 0) | (poll_first ? IORING_RECVSEND_POLL_FIRST : 0);
+    entry->file_index = budget;
+}
+
+/// Drops up to `length` received bytes without a buffer: recv(2) with MSG_TRUNC and no memory
+/// (tcp(7)).
+static inline void cu_prepare_discard(struct io_uring_sqe *entry, int descriptor, uint32_t length, uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_RECV, descriptor, user_data);
+    entry->len = length;
+    entry->msg_flags = MSG_TRUNC;
+}
+
+static inline void cu_prepare_send(struct io_uring_sqe *entry, int descriptor, const void *bytes, uint32_t length,
+                                   uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_SEND, descriptor, user_data);
+    entry->addr = (uint64_t)(uintptr_t)bytes;
+    entry->len = length;
+    entry->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+}
+
+static inline void cu_prepare_send_message(struct io_uring_sqe *entry, int descriptor, const struct msghdr *message,
+                                           uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_SENDMSG, descriptor, user_data);
+    entry->addr = (uint64_t)(uintptr_t)message;
+    entry->len = 1;
+    entry->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+}
+
+static inline void cu_prepare_poll(struct io_uring_sqe *entry, int descriptor, uint32_t events, bool multishot,
+                                   uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_POLL_ADD, descriptor, user_data);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    events = (events << 16) | (events >> 16);
+#endif
+    entry->poll32_events = events;
+    entry->len = multishot ? IORING_POLL_ADD_MULTI : 0;
+}
+
+static inline void cu_prepare_cancel(struct io_uring_sqe *entry, uint64_t target, uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_ASYNC_CANCEL, -1, user_data);
+    entry->addr = target;
+}
+
+static inline void cu_prepare_cancel_any(struct io_uring_sqe *entry, uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_ASYNC_CANCEL, -1, user_data);
+    entry->cancel_flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
+}
+
+static inline void cu_prepare_nop(struct io_uring_sqe *entry, uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_NOP, -1, user_data);
+}
+
+// --- a provided-buffer ring -----------------------------------------------------------------------------------------
+
+// The tail overlays bufs[0].resv (struct io_uring_buf_ring): entries start at offset 0, not behind
+// the tail.
+static inline void cu_provide_buffer(struct io_uring_buf_ring *ring, void *bytes, uint32_t length, uint16_t id,
+                                     uint16_t mask, uint16_t offset) {
+    struct io_uring_buf *entry = &ring->bufs[(ring->tail + offset) & mask];
+    entry->addr = (uint64_t)(uintptr_t)bytes;
+    entry->len = length;
+    entry->bid = id;
+}
+
+static inline void cu_publish_buffers(struct io_uring_buf_ring *ring, uint16_t count) {
+    __atomic_store_n(&ring->tail, (uint16_t)(ring->tail + count), __ATOMIC_RELEASE);
+}
+
+static inline void cu_reset_buffers(struct io_uring_buf_ring *ring) { ring->tail = 0; }
+
+// --- system calls and macros that the Swift overlay does not have ---------------------------------------------------
+
+const char *cu_errno_name(int number);
+const char *cu_environment_entry(long position);
+int cu_event_descriptor(void);
+int cu_close(int descriptor);
+bool cu_holds_ipc_lock(void);
+long long cu_acknowledged_bytes(int descriptor);
+int cu_unsent_bytes(int descriptor);
+long long cu_locked_memory_limit(void);
+long long cu_descriptor_limit(void);
+int cu_set_reset_on_close(int descriptor);
+int cu_catch_signal(int signal, int event_descriptor);
+void cu_release_signal(int signal);
+int cu_ignore_broken_pipe(void);
+
+#endif

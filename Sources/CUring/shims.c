@@ -1,0 +1,113 @@
+#define _GNU_SOURCE 1
+#include "CUring.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+__thread void *cu_current_loop_storage __attribute__((tls_model("initial-exec"))) = NULL;
+
+// strerrorname_np(3), glibc 2.32.
+const char *cu_errno_name(int number) { return strerrorname_np(number); }
+
+// The entry `NAME=value` at this position of environ(7), or NULL behind the last.
+const char *cu_environment_entry(long position) { return environ == NULL ? NULL : environ[position]; }
+
+int cu_event_descriptor(void) {
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+// close(2) is never repeated: on Linux the descriptor is gone even when it says EINTR.
+int cu_close(int descriptor) { return close(descriptor) < 0 ? -errno : 0; }
+
+// Ring memory of a thread with CAP_IPC_LOCK is not counted against RLIMIT_MEMLOCK
+// (capabilities(7)).
+bool cu_holds_ipc_lock(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &header, data) < 0) return false;
+    return (data[CAP_IPC_LOCK / 32].effective >> (CAP_IPC_LOCK % 32)) & 1;
+}
+
+// tcpi_bytes_acked (Linux 4.1), at its fixed offset in struct tcp_info: glibc's own structure ends
+// before it.
+long long cu_acknowledged_bytes(int descriptor) {
+    unsigned char info[256] = {0};
+    socklen_t length = sizeof info;
+    enum { bytes_acked_offset = 120 };
+    if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, info, &length) < 0) return -errno;
+    if (length < bytes_acked_offset + 8) return -EOPNOTSUPP;
+    unsigned long long acknowledged;
+    memcpy(&acknowledged, info + bytes_acked_offset, sizeof acknowledged);
+    return (long long)acknowledged;
+}
+
+int cu_unsent_bytes(int descriptor) {
+    int unsent = 0;
+    return ioctl(descriptor, SIOCOUTQ, &unsent) < 0 ? -errno : unsent;
+}
+
+// A soft limit of getrlimit(2); -1 when there is none.
+static long long soft_limit(int resource) {
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
+    return limit.rlim_cur > INT64_MAX ? INT64_MAX : (long long)limit.rlim_cur;
+}
+
+long long cu_locked_memory_limit(void) { return soft_limit(RLIMIT_MEMLOCK); }
+long long cu_descriptor_limit(void) { return soft_limit(RLIMIT_NOFILE); }
+
+int cu_set_reset_on_close(int descriptor) {
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    return setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) < 0 ? -errno : 0;
+}
+
+// A handler may run on any thread at any time, so it does one thing: it writes an eventfd that a
+// loop polls.
+static struct {
+    struct sigaction previous;
+    atomic_int event_descriptor; // descriptor + 1, so that zero means unused
+} caught[_NSIG];
+
+static void write_event(int signal) {
+    int saved = errno;
+    int descriptor = atomic_load(&caught[signal].event_descriptor) - 1;
+    uint64_t one = 1;
+    if (descriptor >= 0) (void)!write(descriptor, &one, sizeof one);
+    errno = saved;
+}
+
+int cu_catch_signal(int signal, int event_descriptor) {
+    if (signal <= 0 || signal >= _NSIG) return -EINVAL;
+    struct sigaction action = {.sa_handler = write_event, .sa_flags = SA_RESTART};
+    sigfillset(&action.sa_mask);
+    int unused = 0;
+    if (!atomic_compare_exchange_strong(&caught[signal].event_descriptor, &unused, event_descriptor + 1)) return -EBUSY;
+    if (sigaction(signal, &action, &caught[signal].previous) < 0) {
+        int failure = -errno;
+        atomic_store(&caught[signal].event_descriptor, 0);
+        return failure;
+    }
+    return 0;
+}
+
+void cu_release_signal(int signal) {
+    if (signal <= 0 || signal >= _NSIG || atomic_load(&caught[signal].event_descriptor) == 0) return;
+    sigaction(signal, &caught[signal].previous, NULL);
+    atomic_store(&caught[signal].event_descriptor, 0);
+}
+
+// A write to a broken pipe must come back as EPIPE, not end the process. A handler that the program
+// set stays.
+int cu_ignore_broken_pipe(void) {
+    struct sigaction current;
+    if (sigaction(SIGPIPE, NULL, &current) < 0) return -errno;
+    if (current.sa_handler != SIG_DFL) return 0;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    return sigaction(SIGPIPE, &ignore, NULL) < 0 ? -errno : 0;
+}

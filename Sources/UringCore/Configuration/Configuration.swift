@@ -1,0 +1,115 @@
+internal import CUring
+
+/// What a program sets of the runtime, from `URINGCORE_*` variables or by hand.
+///
+/// > Thread: Any thread.
+public struct Configuration: Sendable {
+    /// Which CPUs are used.
+    public var cores = CoreSelection.auto
+    /// What each core's loop is made of.
+    public var loop = LoopOptions()
+    /// Connections that wait to be accepted, for each listener.
+    public var backlog = 4_096
+    /// How long a drain may take before what is left is cut off.
+    public var drainTimeout = Duration.seconds(10)
+    /// One line for each variable that begins like ours and is none of ours.
+    public private(set) var warnings: [String] = []
+
+    /// The defaults.
+    public init() {}
+
+    /// Reads the process's environment.
+    ///
+    /// - Throws: `ConfigurationError` for the first value that cannot be used.
+    public static func fromEnvironment() throws(ConfigurationError) -> Configuration {
+        try Configuration(environment: processEnvironment())
+    }
+
+    /// Reads a given environment.
+    ///
+    /// - Throws: `ConfigurationError` for the first value that cannot be used.
+    public init(environment: [String: String]) throws(ConfigurationError) {
+        let reader = SettingReader(environment: environment)
+        cores = try CoreSelection(reader)
+        try readRing(reader)
+        try readPool(reader)
+        loop.limits.connectionsMax = try reader.integer(
+            .connectionsMax,
+            default: 0,
+            in: 0...4_000_000
+        )
+        loop.limits.jobsBudget = .microseconds(
+            try reader.integer(.jobBudget, default: 500, in: 1...1_000_000)
+        )
+        backlog = try reader.integer(.backlog, default: 4_096, in: 1...1_000_000)
+        drainTimeout = .milliseconds(
+            try reader.integer(.drain, default: 10_000, in: 0...86_400_000)
+        )
+        warnings = Self.unknown(environment)
+    }
+
+    private mutating func readRing(_ reader: SettingReader) throws(ConfigurationError) {
+        loop.ringEntries = try reader.powerOfTwo(.ringEntries, default: 256, in: 4...32_768)
+        loop.completionEntries = try reader.powerOfTwo(
+            .completionEntries,
+            default: 4_096,
+            in: 8...65_536
+        )
+        guard loop.completionEntries >= loop.ringEntries else {
+            throw reader.error(
+                .completionEntries,
+                String(loop.completionEntries),
+                "at least URINGCORE_RING_ENTRIES, which is \(loop.ringEntries)"
+            )
+        }
+        loop.isSubmissionPolled = try reader.flag(.submissionPoll, default: false)
+        loop.submissionPollIdle = .milliseconds(
+            try reader.integer(.submissionPollIdle, default: 1_000, in: 1...3_600_000)
+        )
+        loop.featuresOff = try reader.choices(.featuresOff)
+    }
+
+    private mutating func readPool(_ reader: SettingReader) throws(ConfigurationError) {
+        loop.bufferBytes = try reader.integer(.bufferSize, default: 16_384, in: 64...16_777_216)
+        loop.bufferCount = try reader.integer(.bufferCount, default: 256, in: 4...32_768)
+        loop.memoryLock = try reader.choice(.memoryLock, default: .auto)
+        loop.quarantine = .milliseconds(
+            try reader.integer(.quarantine, default: 0, in: 0...3_600_000)
+        )
+    }
+
+    private static func unknown(_ environment: [String: String]) -> [String] {
+        environment.keys.sorted().compactMap { name in
+            guard name.hasPrefix(Setting.prefix), Setting(rawValue: name) == nil else { return nil }
+            let hint = Setting.nearest(to: name).map { "; did you mean \($0.rawValue)?" } ?? ""
+            return "\(name) is not a variable of this version\(hint)"
+        }
+    }
+
+    // Safety: each entry is a C string of libc's environment, read before this program starts a
+    // thread that changes it.
+    private static func processEnvironment() -> [String: String] {
+        var environment: [String: String] = [:]
+        var position = 0
+        while let entry = unsafe cu_environment_entry(position) {
+            let text = unsafe String(cString: entry)
+            position += 1
+            guard let equals = text.firstIndex(of: "=") else { continue }
+            environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        return environment
+    }
+
+    /// The settings in force, a line each, for the log at start.
+    public var resolvedSettings: [String] {
+        [
+            "cores \(cores)", "ring entries \(loop.ringEntries)",
+            "completion entries \(loop.completionEntries)", "buffer bytes \(loop.bufferBytes)",
+            "buffer count \(loop.bufferCount)", "memory lock \(loop.memoryLock.rawValue)",
+            "quarantine \(loop.quarantine)", "submission polling \(loop.isSubmissionPolled)",
+            "connections max \(loop.limits.connectionsMax)", "backlog \(backlog)",
+            "job budget \(loop.limits.jobsBudget)", "drain \(drainTimeout)",
+            "features off \(loop.featuresOff.map(\.rawValue).sorted().joined(separator: ","))",
+        ]
+    }
+}

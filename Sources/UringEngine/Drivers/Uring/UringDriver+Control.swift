@@ -1,0 +1,140 @@
+internal import CUring
+internal import Glibc
+
+// Safety: every system call here uses the memory it is given during the call only.
+extension UringDriver {
+    /// Opens a stream socket, close-on-exec and non-blocking.
+    package func openStreamSocket(for address: SocketAddress) throws(IOError) -> Descriptor {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let result = socket(address.family, type, 0)
+        guard result >= 0 else {
+            throw IOError(.openSocket, errno: .current, detail: address.description)
+        }
+        return Descriptor(rawValue: result)
+    }
+
+    /// Binds a socket (bind(2)).
+    package func bind(_ descriptor: Descriptor, to address: SocketAddress) throws(IOError) {
+        var form = cu_address()
+        try address.store(in: &form)
+        let result = unsafe withUnsafePointer(to: form.storage) { storage in
+            unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe Glibc.bind(descriptor.rawValue, address, form.length)
+            }
+        }
+        guard result == 0 else {
+            throw IOError(
+                .bind,
+                descriptor: descriptor,
+                errno: .current,
+                detail: address.description
+            )
+        }
+    }
+
+    /// Makes a socket a listener (listen(2)).
+    package func listen(on descriptor: Descriptor, backlog: Int) throws(IOError) {
+        guard Glibc.listen(descriptor.rawValue, Int32(clamping: backlog)) == 0 else {
+            throw IOError(.listen, descriptor: descriptor, errno: .current)
+        }
+    }
+
+    /// Sets an option (setsockopt(2)).
+    package func setOption(_ option: SocketOption, on descriptor: Descriptor) throws(IOError) {
+        let errno: Errno? =
+            switch option {
+            case .reuseAddress(let isOn): set(SO_REUSEADDR, isOn ? 1 : 0, descriptor)
+            case .reusePort(let isOn): set(SO_REUSEPORT, isOn ? 1 : 0, descriptor)
+            case .keepAlive(let isOn): set(SO_KEEPALIVE, isOn ? 1 : 0, descriptor)
+            case .sendBufferBytes(let count): set(SO_SNDBUF, Int32(clamping: count), descriptor)
+            case .receiveBufferBytes(let count): set(SO_RCVBUF, Int32(clamping: count), descriptor)
+            case .noDelay(let isOn):
+                set(TCP_NODELAY, isOn ? 1 : 0, descriptor, level: Int32(IPPROTO_TCP))
+            case .onlyIPv6(let isOn):
+                set(IPV6_V6ONLY, isOn ? 1 : 0, descriptor, level: Int32(IPPROTO_IPV6))
+            case .resetOnClose: Self.failure(cu_set_reset_on_close(descriptor.rawValue))
+            }
+        guard let errno else { return }
+        throw IOError(.setOption, descriptor: descriptor, errno: errno, detail: "\(option)")
+    }
+
+    /// The socket's own address (getsockname(2)).
+    package func localAddress(of descriptor: Descriptor) throws(IOError) -> SocketAddress {
+        try unsafe address(of: descriptor) { unsafe getsockname($0, $1, $2) }
+    }
+
+    /// The peer's address (getpeername(2)).
+    package func peerAddress(of descriptor: Descriptor) throws(IOError) -> SocketAddress {
+        try unsafe address(of: descriptor) { unsafe getpeername($0, $1, $2) }
+    }
+
+    /// Ends one direction of a socket at once (shutdown(2)).
+    package func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) -> Errno? {
+        let how =
+            switch direction {
+            case .output: Int32(SHUT_WR)
+            case .both: Int32(SHUT_RDWR)
+            }
+        return Glibc.shutdown(descriptor.rawValue, how) == 0 ? nil : .current
+    }
+
+    /// How much the peer has still to take (SIOCOUTQ, tcpi_bytes_acked).
+    package func outputState(of descriptor: Descriptor) -> OutputState {
+        let unsent = cu_unsent_bytes(descriptor.rawValue)
+        let acknowledged = cu_acknowledged_bytes(descriptor.rawValue)
+        return OutputState(
+            unacknowledgedBytes: unsent < 0 ? nil : Int(unsent),
+            acknowledgedBytes: acknowledged < 0 ? nil : UInt64(acknowledged)
+        )
+    }
+
+    /// Closes a descriptor on which nothing is in flight.
+    package func close(_ descriptor: Descriptor) {
+        // Nothing can be done about a failure: on Linux the number is free again whatever close(2)
+        // says.
+        _ = cu_close(descriptor.rawValue)
+    }
+
+    private func set(
+        _ option: Int32,
+        _ value: Int32,
+        _ descriptor: Descriptor,
+        level: Int32 = SOL_SOCKET
+    ) -> Errno? {
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        let result = unsafe withUnsafePointer(to: value) { value in
+            unsafe setsockopt(descriptor.rawValue, level, option, value, size)
+        }
+        return result == 0 ? nil : .current
+    }
+
+    private static func failure(_ result: Int32) -> Errno? {
+        result < 0 ? Errno(result: result) : nil
+    }
+
+    private func address(
+        of descriptor: Descriptor,
+        _ read: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) throws(IOError) -> SocketAddress {
+        var form = cu_address()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = unsafe withUnsafeMutablePointer(to: &form.storage) { storage in
+            unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe read(descriptor.rawValue, address, &length)
+            }
+        }
+        form.length = length
+        guard result == 0 else {
+            throw IOError(.parseAddress, descriptor: descriptor, errno: .current)
+        }
+        guard let address = SocketAddress(form) else {
+            throw IOError(
+                .parseAddress,
+                descriptor: descriptor,
+                reason: .invalidArgument,
+                detail: "address family \(form.storage.ss_family)"
+            )
+        }
+        return address
+    }
+}

@@ -1,0 +1,100 @@
+/// Jobs and timers.
+extension EventLoop {
+    /// Runs `body` in this tick or the next, after what was scheduled before it.
+    ///
+    /// What it throws goes to `onCallbackError`.
+    ///
+    /// > Thread: On-loop only.
+    public func callSoon(_ body: @escaping () throws -> Void) {
+        checkOnLoop()
+        ready.append(.closure(body))
+    }
+
+    /// As `callSoon`, with a handle that can take it back.
+    ///
+    /// > Thread: On-loop only.
+    public func callSoonWithHandle(_ body: @escaping () throws -> Void) -> CallbackHandle {
+        checkOnLoop()
+        let handle = CallbackHandle(loop: self, body)
+        ready.append(.target(handle, tag: 0))
+        return handle
+    }
+
+    /// Runs `body` on the loop's thread.
+    ///
+    /// Posted jobs run first-in first-out, before those of `callSoon`.
+    ///
+    /// An awake loop costs its caller no system call; a parked one costs one write, however many
+    /// posts.
+    ///
+    /// > Thread: Any thread.
+    ///
+    /// - Returns: false when the loop was shut down; then `body` never runs.
+    @discardableResult
+    public func callSoonThreadsafe(_ body: @escaping @Sendable () throws -> Void) -> Bool {
+        switch scheduler.post(.closure(body)) {
+        case .refused: return false
+        case .queued: return true
+        case .queuedWakeNeeded:
+            waker.wake()
+            return true
+        }
+    }
+
+    /// Runs `body` after `delay`; a negative one counts as zero.
+    ///
+    /// > Thread: On-loop only.
+    @discardableResult
+    public func callLater(_ delay: Duration, _ body: @escaping () throws -> Void) -> TimerHandle {
+        callAt(Deadline.after(delay, from: driver.base.now()), body)
+    }
+
+    /// Runs `body` at `deadline`.
+    ///
+    /// Equal deadlines run in the order they were set.
+    ///
+    /// > Thread: On-loop only.
+    @discardableResult
+    public func callAt(_ deadline: Deadline, _ body: @escaping () throws -> Void) -> TimerHandle {
+        TimerHandle(loop: self, id: addTimer(at: deadline.nanoseconds, .closure(body)))
+    }
+
+    /// Sets a timer for an internal job.
+    package func addTimer(at nanoseconds: UInt64, _ job: Job) -> TimerID {
+        checkOnLoop()
+        return timers.add(deadline: nanoseconds, payload: job)
+    }
+
+    /// Takes a timer back; one that fired is left alone.
+    package func cancelTimer(_ id: TimerID) {
+        checkOnLoop()
+        _ = timers.cancel(id)
+    }
+
+    /// Queues an internal job behind what is ready.
+    package func schedule(_ target: any JobTarget, tag: UInt8) {
+        ready.append(.target(target, tag: tag))
+    }
+
+    // MARK: Running one
+
+    func run(_ job: Job, origin: CallbackFailure.Origin = .job) {
+        switch job {
+        case .closure(let body): run(body, origin: origin)
+        case .target(let target, let tag): target.runJob(tag: tag)
+        case .executor(let job): runExecutorJob(job)
+        }
+    }
+
+    func run(_ body: () throws -> Void, origin: CallbackFailure.Origin) {
+        do {
+            try body()
+        } catch {
+            onCallbackError(CallbackFailure(error: error, origin: origin))
+        }
+    }
+
+    private func runExecutorJob(_ job: UnownedJob) {
+        preconditionFailure("no executor stands on this loop yet; nothing can have posted \(job)")
+    }
+}

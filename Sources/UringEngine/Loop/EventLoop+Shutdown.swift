@@ -1,0 +1,76 @@
+/// The end of a loop: drain, then reap to zero, then give the kernel's resources back, in this
+/// order.
+extension EventLoop {
+    /// Tells every transport and listener to finish what is under way and to take nothing new.
+    ///
+    /// > Thread: On-loop only.
+    public func drain() {
+        checkOnLoop()
+        descriptors.visitAll { descriptors[$0].owner?.drain() }
+    }
+
+    /// Nothing is open any more.
+    public var isDrained: Bool { descriptors.count == 0 }
+
+    /// Ends everything: connections are reset, operations are cancelled and waited for, the ring is
+    /// closed, then the pool.
+    ///
+    /// Posts are refused from now on; those already taken in are run. Operations that do not end in
+    /// `grace` keep their memory: it is leaked on purpose, and the log says so.
+    ///
+    /// > Thread: On-loop only, not from inside a callback.
+    ///
+    /// - Returns: how many operations did not end.
+    @discardableResult
+    public func shutDown(grace: Duration = .seconds(5)) -> Int {
+        checkOnLoop()
+        precondition(state != .running && state != .stopping, "a running loop is stopped first")
+        guard state != .shutDown else { return 0 }
+        scheduler.close()
+        let end = driver.base.now() &+ grace.clampedNanoseconds
+        reapToZero(until: end)
+        state = .shutDown
+        let now = driver.base.now()
+        let leftCount = driver.base.shutDown(graceNanoseconds: end > now ? end - now : 0)
+        timers.removeAll()
+        if leftCount > 0 {
+            options.log("\(leftCount) operations did not end; their memory is kept on purpose")
+            // Safety: never balanced, so that the kernel's late writes meet mapped memory.
+            _ = unsafe Unmanaged.passRetained(pool)
+        } else {
+            closeRest()
+            pool.orphan()
+        }
+        return leftCount
+    }
+
+    /// At least one tick, for the posts; after it until nothing is open, or the time is over.
+    private func reapToZero(until end: UInt64) {
+        // A timer bounds each wait; nothing else may be pending.
+        let timer = addTimer(at: end, .closure {})
+        defer { cancelTimer(timer) }
+        var mayWait = false
+        repeat {
+            // Each time: a callback may have opened something, or asked for a stop.
+            descriptors.visitAll { descriptors[$0].owner?.endForShutdown() }
+            state = .running
+            do throws(IOError) {
+                try tick(mayWait: mayWait)
+            } catch {
+                options.log("shutdown goes on without waiting: \(error)")
+                return
+            }
+            // A job may open something before the wait; then the wait is not for that.
+            mayWait = ready.isEmpty
+        } while driver.base.now() < end && (descriptors.count > 0 || !ready.isEmpty)
+    }
+
+    /// The driver ended what the grace was too short for; its completions are never seen, so nobody
+    /// else closes these.
+    private func closeRest() {
+        descriptors.visitAll { slot in
+            guard descriptors[slot].state != .reaping(.letGo) else { return }
+            driver.base.close(descriptors[slot].descriptor)
+        }
+    }
+}

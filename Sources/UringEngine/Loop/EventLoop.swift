@@ -1,0 +1,232 @@
+internal import CUring
+internal import DequeModule
+internal import Glibc
+
+/// One core's loop: it turns submissions, completions, timers and posted jobs into callbacks, all
+/// on one thread.
+///
+/// A turn ("tick") reads as a table of contents, each phase bounded:
+///
+/// ```
+/// takePosted     the inbox is swapped out under the lock, and run after it
+/// fireTimers     those due
+/// runReady       the jobs present at the start
+/// flushWrites    write queues become operations
+/// submitAndWait  one io_uring_enter, with the next deadline
+/// reap           completions are copied out, then dispatched
+/// ```
+///
+/// > Thread: Made and run on one thread. Everything is on-loop only and checked, but
+/// > `callSoonThreadsafe` and `isOnLoop`.
+/// > Ownership: It owns its driver, its pool, and every descriptor that its transports opened.
+public final class EventLoop: @unchecked Sendable {
+    // Exclusivity: unchecked where the loop's thread touches a variable several times a completion
+    // and no method lends it out while it calls something else (docs/decisions/0003).
+    // Safety: the variables marked so are the loop thread's alone.
+    // Sendable: `callSoonThreadsafe` touches only the scheduler and the waker; all else checks its
+    // thread.
+
+    let driver: LoopDriver
+    private let driverOwner: AnyObject
+    let operations: OperationTable
+    let scratch = ScratchPool()
+    let descriptors: DescriptorTable
+    let pool: BufferPool
+    /// The same, for the completion path: a borrowed reference costs no count.
+    var borrowedPool: Unmanaged<BufferPool> { unsafe .passUnretained(pool) }
+    let scheduler = Scheduler()
+    let waker: any Waker
+    @safe @exclusivity(unchecked) var ready = ReadyQueue()
+    @safe @exclusivity(unchecked) var posted = ReadyQueue()
+    @safe @exclusivity(unchecked) var timers = TimerHeap<Job>()
+    let dirty = OwnerQueue()
+    let starved = OwnerQueue()
+    let quarantine: Quarantine
+    /// How this loop was made.
+    public let options: LoopOptions
+    let inputCapBytes: Int
+    let providedBuffersMax: Int
+    private let identity = LoopIdentity()
+    private let ownerThread = pthread_self()
+
+    @safe @exclusivity(unchecked) var batch: CompletionBatch
+    @safe @exclusivity(unchecked) var state = State.idle
+    @safe @exclusivity(unchecked) var cachedNow: UInt64?
+    @safe @exclusivity(unchecked) var counters = LoopMetrics()
+    @safe @exclusivity(unchecked) var openConnections = 0
+    /// Listeners that wait for a free descriptor or for a place below the connection limit.
+    var pausedAcceptors: [DescriptorOwner] = []
+    /// A stale completion is counted and dropped; without this a debug build traps.
+    package var toleratesStaleCompletions = false
+    /// Takes what users' callbacks throw.
+    ///
+    /// The default logs one line.
+    public var onCallbackError: (CallbackFailure) -> Void
+
+    enum State {
+        case idle
+        case running
+        case stopping
+        case shutDown
+    }
+
+    /// Makes a loop on a given driver, on the thread that will run it.
+    ///
+    /// - Throws: errors of `.mapMemory`, `.lock` and `.registerBuffers`.
+    package init(driver choice: DriverChoice, options: LoopOptions = LoopOptions()) throws(IOError)
+    {
+        // Safety: the owner is kept as long as the loop.
+        switch choice {
+        case .uring(let driver):
+            self.driver = unsafe .uring(.passUnretained(driver))
+            self.driverOwner = driver
+        case .custom(let driver):
+            let box = CustomDriver(driver)
+            self.driver = unsafe .custom(.passUnretained(box))
+            self.driverOwner = box
+        }
+        self.options = options
+        self.waker = driver.base.waker
+        self.operations = try OperationTable(operationsMax: 1 << 22)
+        self.descriptors = try DescriptorTable(descriptorsMax: 1 << 20)
+        self.pool = try BufferPool(options.pool, loop: identity, waker: driver.base.waker)
+        self.quarantine = Quarantine(nanoseconds: options.quarantine.clampedNanoseconds)
+        self.providedBuffersMax = driver.base.providedBuffersMax
+        self.batch = CompletionBatch(capacity: options.limits.completionsPerTickMax)
+        let poolBytes = options.bufferBytes * options.bufferCount
+        self.inputCapBytes = max(4 * options.bufferBytes, min(262_144, poolBytes / 16))
+        let log = options.log
+        self.onCallbackError = { log("a \($0.origin.rawValue) callback threw: \($0.error)") }
+        try reportLock()
+        try driver.base.adopt(pool.region)
+        provideBuffers()
+    }
+
+    /// Makes a loop on io_uring, on the thread that will run it.
+    ///
+    /// - Throws: errors of `.setUpRing` that say what to change, and those of memory.
+    public convenience init(_ options: LoopOptions = LoopOptions()) throws(IOError) {
+        let driver = try UringDriver(options: options.uringDriver)
+        try self.init(driver: .uring(driver), options: options)
+    }
+
+    deinit {
+        // A loop that was not shut down has no descriptor left (they hold it), but its buffers may
+        // be out.
+        if state != .shutDown { pool.orphan() }
+    }
+
+    private func reportLock() throws(IOError) {
+        guard let failure = pool.lockFailure else { return }
+        let wanted = options.bufferBytes * options.bufferCount
+        let detail =
+            "\(wanted) bytes wanted, RLIMIT_MEMLOCK is \(cu_locked_memory_limit()) bytes (-1 is none)"
+        guard options.memoryLock == .on else {
+            return options.log("buffer pool not locked: \(failure), \(detail)")
+        }
+        throw IOError(.lock, errno: failure, detail: detail + "; raise it with `ulimit -l`")
+    }
+
+    // MARK: Threads
+
+    /// The calling thread runs this loop, or made it.
+    public var isOnLoop: Bool {
+        // Safety: the pointer is only compared.
+        if unsafe cu_current_loop() == identity.pointer { return true }
+        return pthread_equal(ownerThread, pthread_self()) != 0
+    }
+
+    /// Traps when called from another thread.
+    @inline(__always)
+    package func checkOnLoop() {
+        // Safety: the pointer is only compared.
+        if unsafe cu_current_loop() == identity.pointer { return }
+        precondition(isOnLoop, "an event loop is used on its own thread; use callSoonThreadsafe")
+    }
+
+    // MARK: Running
+
+    /// Runs until `stop`.
+    ///
+    /// - Throws: an error of `.wait` when the kernel refuses to wait.
+    public func runForever() throws(IOError) {
+        try enter()
+        defer { leave() }
+        while state == .running { try tick(mayWait: true) }
+    }
+
+    /// Runs one tick.
+    ///
+    /// - Parameter mayWait: park until something happens, when nothing is ready.
+    /// - Throws: an error of `.wait` when the kernel refuses to wait.
+    public func runOnce(mayWait: Bool = false) throws(IOError) {
+        try enter()
+        defer { leave() }
+        try tick(mayWait: mayWait)
+    }
+
+    private func enter() throws(IOError) {
+        checkOnLoop()
+        switch state {
+        case .idle: state = .running
+        case .running, .stopping: preconditionFailure("a loop runs once at a time")
+        case .shutDown: throw IOError(.wait, reason: .closed, detail: "the loop was shut down")
+        }
+    }
+
+    private func leave() {
+        if state != .shutDown { state = .idle }
+    }
+
+    /// Ends `runForever` after the current tick.
+    ///
+    /// > Thread: On-loop only; elsewhere `callSoonThreadsafe { loop.stop() }`.
+    public func stop() {
+        checkOnLoop()
+        if state == .running { state = .stopping }
+    }
+
+    /// Makes this the thread's current loop during `body`.
+    @inline(__always)
+    func asCurrent(_ body: () throws(IOError) -> Void) throws(IOError) {
+        // Safety: the pointer is a number to compare; the identity lives as long as the loop.
+        let outer = unsafe cu_current_loop()
+        unsafe cu_set_current_loop(identity.pointer)
+        defer { unsafe cu_set_current_loop(outer) }
+        try body()
+    }
+
+    /// The loop's clock in nanoseconds, read at most once a tick.
+    package var now: UInt64 {
+        if let cachedNow { return cachedNow }
+        let reading = driver.base.now()
+        cachedNow = reading
+        return reading
+    }
+
+    /// What the loop has counted.
+    public var metrics: LoopMetrics {
+        var metrics = counters
+        let driverMetrics = driver.base.metrics
+        metrics.enters = driverMetrics.enters
+        metrics.overflows = driverMetrics.overflows
+        metrics.openConnections = openConnections
+        metrics.descriptors = descriptors.count
+        metrics.operationsInFlight = operations.inFlightCount
+        metrics.staleCompletions = operations.staleCount
+        metrics.buffersLent = pool.lentCount
+        return metrics
+    }
+
+    /// The driver, its set-up rung and what is off, in one line.
+    public var driverSummary: String { driver.base.summary }
+}
+
+/// A word that is unique to one loop, for `cu_current_loop`: its own address.
+///
+/// The pool holds it too: buffers outlive the loop, and a later loop at the same address would be
+/// taken for theirs.
+// Safety: the pointer is only compared, never followed.
+@safe private final class LoopIdentity {
+    var pointer: UnsafeMutableRawPointer { unsafe Unmanaged.passUnretained(self).toOpaque() }
+}

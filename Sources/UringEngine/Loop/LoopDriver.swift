@@ -1,0 +1,108 @@
+/// The drivers a loop can stand on: a closed set for speed, and one open place for tests.
+///
+/// A plain word without a reference count: the loop keeps the driver itself. No generics: the
+/// loop's type does not name its driver. The hot verbs switch here and inline; the rest goes
+/// through `base`.
+///
+/// > Thread: On-loop only.
+@safe package enum LoopDriver {
+    // Safety: `EventLoop.driverOwner` keeps what this refers to.
+    case uring(Unmanaged<UringDriver>)
+    case custom(Unmanaged<CustomDriver>)
+
+    /// The driver as the seam sees it, for verbs off the hot path.
+    package var base: any KernelDriver {
+        switch self {
+        case .uring(let driver): unsafe driver.takeUnretainedValue()
+        case .custom(let box): unsafe box.takeUnretainedValue().driver
+        }
+    }
+
+    @inline(__always)
+    var hasUnreadCompletions: Bool {
+        switch self {
+        case .uring(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.hasUnreadCompletions }
+        case .custom: base.hasUnreadCompletions
+        }
+    }
+
+    @inline(__always)
+    func submitAndWait(_ bound: WaitBound) throws(IOError) {
+        guard case .uring(let driver) = self else { return try base.submitAndWait(bound) }
+        try unsafe driver.takeUnretainedValue().submitAndWait(bound)
+    }
+
+    @inline(__always)
+    func reap(into batch: inout CompletionBatch) {
+        switch self {
+        case .uring(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.reap(into: &batch) }
+        case .custom: base.reap(into: &batch)
+        }
+    }
+
+    @inline(__always)
+    func receive(
+        _ token: OperationToken,
+        from descriptor: Descriptor,
+        byteBudget: Int,
+        waitForReadiness: Bool
+    ) {
+        base.receive(
+            token,
+            from: descriptor,
+            byteBudget: byteBudget,
+            waitForReadiness: waitForReadiness
+        )
+    }
+
+    // Safety: the caller keeps `bytes` valid until the terminal completion, as `KernelDriver` asks.
+    @inline(__always)
+    func send(_ token: OperationToken, on descriptor: Descriptor, bytes: UnsafeRawBufferPointer) {
+        switch self {
+        case .uring(let driver):
+            unsafe driver._withUnsafeGuaranteedRef {
+                unsafe $0.send(token, on: descriptor, bytes: bytes)
+            }
+        case .custom: unsafe base.send(token, on: descriptor, bytes: bytes)
+        }
+    }
+
+    @inline(__always)
+    func provide(_ buffers: UnsafeBufferPointer<BufferID>) {
+        switch self {
+        case .uring(let driver):
+            unsafe driver._withUnsafeGuaranteedRef { unsafe $0.provide(buffers) }
+        case .custom: unsafe base.provide(buffers)
+        }
+    }
+
+    @inline(__always)
+    func publish() {
+        switch self {
+        case .uring(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.publish() }
+        case .custom: base.publish()
+        }
+    }
+}
+
+/// Holds a driver that the closed set does not know.
+///
+/// > Thread: On-loop only.
+package final class CustomDriver {
+    /// The driver.
+    package let driver: any KernelDriver
+
+    init(_ driver: any KernelDriver) {
+        self.driver = driver
+    }
+}
+
+/// A driver on its way into a loop.
+///
+/// > Thread: Before start only.
+package enum DriverChoice {
+    /// io_uring.
+    case uring(UringDriver)
+    /// Any other: a scripted or simulated kernel.
+    case custom(any KernelDriver)
+}

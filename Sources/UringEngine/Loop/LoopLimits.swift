@@ -1,0 +1,25 @@
+/// The bounds of one tick and of one loop, related in `init`.
+///
+/// Each says what happens when it is reached.
+///
+/// > Thread: Any thread.
+public struct LoopLimits: Hashable, Sendable {
+    /// Timers fired in one tick; the rest fire in the next.
+    public var timersPerTickMax = 1_024
+    /// Ready jobs run in one tick; the rest run in the next.
+    public var jobsPerTickMax = 4_096
+    /// Time for ready jobs in one tick; the rest run in the next.
+    ///
+    /// Read every 64 jobs.
+    public var jobsBudget = Duration.microseconds(500)
+    /// Completions dispatched in one tick; the rest stay in the kernel's queue, without an enter
+    /// between.
+    public var completionsPerTickMax = 256
+    /// Connections at once; at the limit the listeners stop accepting, and go on when one ends.
+    ///
+    /// Zero: no limit.
+    public var connectionsMax = 0
+
+    /// The defaults.
+    public init() {}
+}

@@ -1,0 +1,58 @@
+/// What one loop is made of.
+///
+/// Values are checked by whoever reads them in (`Configuration`); here they must be in range.
+///
+/// > Thread: Any thread.
+public struct LoopOptions: Sendable {
+    /// Whether the buffer pool's memory is locked.
+    public enum MemoryLock: String, Hashable, Sendable, CaseIterable {
+        /// Where it is allowed; otherwise the loop goes on unlocked and says so once.
+        case auto
+        /// Failing to lock is an error.
+        case on
+        /// Never.
+        case off
+    }
+
+    /// Entries of the submission queue, a power of two.
+    public var ringEntries = 256
+    /// Entries of the completion queue, a power of two.
+    public var completionEntries = 4_096
+    /// The size of one pool buffer, in bytes.
+    public var bufferBytes = 16_384
+    /// Buffers in the pool.
+    public var bufferCount = 256
+    /// Whether the pool is locked into memory.
+    public var memoryLock = MemoryLock.auto
+    /// How long a returned buffer rests before the kernel gets it again: a debugging aid, zero for
+    /// never.
+    public var quarantine = Duration.zero
+    /// A kernel thread polls for submissions.
+    ///
+    /// Opt-in: it burns a core and keeps its creator's credentials.
+    public var isSubmissionPolled = false
+    /// How long that thread polls before it sleeps.
+    public var submissionPollIdle = Duration.seconds(1)
+    /// Features to do without, so that every fallback can be tested.
+    public var featuresOff: Set<KernelFeature> = []
+    /// Loops that share this process's RLIMIT_MEMLOCK.
+    public var loopCount = 1
+    /// The bounds of a tick.
+    public var limits = LoopLimits()
+    /// Takes one line for a person.
+    ///
+    /// Called seldom, on the loop's thread.
+    public var log: @Sendable (String) -> Void = { _ in }
+
+    /// The defaults.
+    public init() {}
+
+    /// The shape of the pool, with the lock wish resolved.
+    package var pool: BufferPoolOptions {
+        BufferPoolOptions(
+            bufferBytes: bufferBytes,
+            bufferCount: bufferCount,
+            isLockWanted: memoryLock != .off
+        )
+    }
+}

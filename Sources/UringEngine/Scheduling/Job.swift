@@ -1,0 +1,40 @@
+/// An object of the loop that runs jobs without a closure, and so without an allocation.
+///
+/// > Thread: On-loop only.
+package protocol JobTarget: AnyObject {
+    /// Runs the job that was queued with this tag. What the tags mean is the target's own affair.
+    func runJob(tag: UInt8)
+}
+
+/// One piece of work that a loop runs between two waits.
+///
+/// > Ownership: A closure or target is held until the job has run or was dropped. An executor job
+///   is not: who takes one off a queue has to run it, or its task hangs for ever.
+/// > Thread: Any thread may hold one; it runs on-loop only.
+package enum Job: @unchecked Sendable {
+    // Safety: a job crosses threads only by `Scheduler.post`. What is posted as a
+    // closure was `@Sendable` at the face that took it; a target is posted by code that knows it to
+    // live on the loop, only its reference count is touched elsewhere; an executor job belongs to
+    // the runtime and may be moved. The queue's mutex orders the hand-over.
+
+    /// Work of the program. What it throws, the loop reports.
+    case closure(() throws -> Void)
+    /// Work of the engine itself.
+    case target(any JobTarget, tag: UInt8)
+    /// A step of a Swift task.
+    case executor(UnownedJob)
+
+    /// Runs the job, once.
+    ///
+    /// - Parameter runExecutorJob: Runs a task's step: the executor is known to the face that
+    ///   queued it, not here.
+    /// - Throws: What a closure threw.
+    @inline(__always)
+    package consuming func run(runExecutorJob: (UnownedJob) -> Void) throws {
+        switch consume self {
+        case .closure(let body): try body()
+        case .target(let target, let tag): target.runJob(tag: tag)
+        case .executor(let job): runExecutorJob(job)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/// What keeps a stream off the fast path.
+///
+/// Empty, it is open and nothing is paused or wanted: then received bytes are delivered and writes
+/// queued after a single comparison.
+///
+/// > Thread: On-loop only.
+struct StreamCondition: OptionSet {
+    let rawValue: UInt8
+
+    /// `close` was called.
+    static let flushing = StreamCondition(rawValue: 1)
+    /// The descriptor is being reaped.
+    static let ending = StreamCondition(rawValue: 2)
+    /// `connectionLost` was queued or called.
+    static let lost = StreamCondition(rawValue: 4)
+    /// The user paused reading.
+    static let readingPaused = StreamCondition(rawValue: 8)
+    /// Parked input will be delivered by a job: what comes now must queue behind it.
+    static let deliveryScheduled = StreamCondition(rawValue: 16)
+    /// `writeEOF` was called.
+    static let eofWanted = StreamCondition(rawValue: 32)
+    /// The user was told to stop writing.
+    static let writingPaused = StreamCondition(rawValue: 64)
+}
+
+extension StreamTransport {
+    /// Where the stream is in its life.
+    ///
+    /// It only moves down this list.
+    enum Phase {
+        case open
+        /// `close` was called: no new writes, no deliveries; it ends when the queue is empty.
+        case flushing
+        /// The descriptor is being reaped; `connectionLost` comes after it.
+        case ending
+        /// `connectionLost` was queued or called.
+        case lost
+    }
+
+    var phase: Phase {
+        get {
+            if condition.contains(.lost) { return .lost }
+            if condition.contains(.ending) { return .ending }
+            return condition.contains(.flushing) ? .flushing : .open
+        }
+        set {
+            switch newValue {
+            case .open: preconditionFailure("a stream does not open again")
+            case .flushing: condition.insert(.flushing)
+            case .ending: condition.insert(.ending)
+            case .lost: condition.insert(.lost)
+            }
+        }
+    }
+
+    var isReadingPaused: Bool {
+        get { condition.contains(.readingPaused) }
+        set { set(.readingPaused, newValue) }
+    }
+
+    var isDeliveryScheduled: Bool {
+        get { condition.contains(.deliveryScheduled) }
+        set { set(.deliveryScheduled, newValue) }
+    }
+
+    var isEOFWanted: Bool {
+        get { condition.contains(.eofWanted) }
+        set { set(.eofWanted, newValue) }
+    }
+
+    var isWritingPaused: Bool {
+        get { condition.contains(.writingPaused) }
+        set { set(.writingPaused, newValue) }
+    }
+
+    private func set(_ flag: StreamCondition, _ isOn: Bool) {
+        if isOn {
+            condition.insert(flag)
+        } else {
+            condition.remove(flag)
+        }
+    }
+}

@@ -1,0 +1,190 @@
+/// Takes connections from one listening socket and gives each a handler.
+///
+/// > Thread: On-loop only.
+/// > Ownership: The loop keeps it until its socket is closed.
+public final class StreamListener: DescriptorOwner {
+    /// The shortest and the longest pause after an accept that failed for want of something.
+    private static let backoffNanoseconds: ClosedRange<UInt64> = 10_000_000...1_000_000_000
+
+    /// The loop it lives on.
+    public let loop: EventLoop
+    /// Where it listens; port 0 is resolved.
+    public let address: SocketAddress
+    private let descriptor: Descriptor
+    private let options: StreamOptions
+    private let makeHandler: () throws -> any StreamHandler
+    private var acceptToken: OperationToken?
+    private var isAcceptCancelled = false
+    private var isClosing = false
+    private var isPaused = false
+    private var backoff = StreamListener.backoffNanoseconds.lowerBound
+    private var backoffTimer: TimerID?
+    private var closedActions: [() -> Void] = []
+
+    init(
+        loop: EventLoop,
+        descriptor: Descriptor,
+        address: SocketAddress,
+        options: StreamOptions,
+        makeHandler: @escaping () throws -> any StreamHandler
+    ) {
+        self.loop = loop
+        self.descriptor = descriptor
+        self.address = address
+        self.options = options
+        self.makeHandler = makeHandler
+    }
+
+    /// Stops accepting; the socket is closed when nothing is in flight on it, and clients are
+    /// refused from then on.
+    ///
+    /// Connections that were accepted live on.
+    ///
+    /// - Parameter whenClosed: called on the loop when the socket is closed.
+    public func close(whenClosed: (() -> Void)? = nil) {
+        loop.checkOnLoop()
+        if let whenClosed {
+            guard slot != .none || !isClosing else { return loop.callSoon(whenClosed) }
+            closedActions.append(whenClosed)
+        }
+        guard !isClosing else { return }
+        isClosing = true
+        if let backoffTimer { loop.cancelTimer(backoffTimer) }
+        backoffTimer = nil
+        loop.close(slot, mode: .orderly)
+    }
+
+    /// What it began that may still be in flight.
+    package override var operationTokens: [OperationToken] { acceptToken.map { [$0] } ?? [] }
+
+    /// Calls whoever waits for the close.
+    package override func descriptorClosed() {
+        loop.pausedAcceptors.removeAll { $0 === self }
+        let actions = closedActions
+        closedActions = []
+        for action in actions { loop.callSoon(action) }
+    }
+
+    /// Stops accepting.
+    package override func drain() {
+        close()
+    }
+
+    /// Stops accepting.
+    package override func endForShutdown() {
+        close()
+    }
+
+    // MARK: Accepting
+
+    func arm() {
+        guard acceptToken == nil, !isClosing, !isPaused, slot != .none else { return }
+        guard !isFull else { return pause() }
+        let token = loop.begin(.accept, on: slot)
+        acceptToken = token
+        loop.driver.base.accept(token, on: descriptor)
+    }
+
+    /// Takes a connection in, or decides when to accept again.
+    package override func operationCompleted(_ completion: Completion) {
+        if completion.isOf(.cancel) { return }
+        precondition(completion.isOf(.accept), "a listener accepts")
+        if completion.isTerminal {
+            acceptToken = nil
+            isAcceptCancelled = false
+        }
+        if let errno = completion.errno {
+            failed(errno)
+        } else {
+            accepted(Descriptor(rawValue: completion.result))
+        }
+        if completion.isTerminal { arm() }
+    }
+
+    private func accepted(_ descriptor: Descriptor) {
+        // An accept that won against its cancel: nobody will serve it.
+        guard !isClosing else { return loop.driver.base.close(descriptor) }
+        backoff = Self.backoffNanoseconds.lowerBound
+        do {
+            let handler = try makeHandler()
+            loop.adopt(descriptor, options: options, handler: handler)
+        } catch {
+            loop.onCallbackError(CallbackFailure(error: error, origin: .handlerFactory))
+            loop.driver.base.close(descriptor)
+        }
+        // At the limit nothing more is accepted; accepting to close again would only burn the peer.
+        if isFull { cancelAccept() }
+    }
+
+    private func cancelAccept() {
+        guard let acceptToken, !isAcceptCancelled, !isClosing else { return }
+        isAcceptCancelled = true
+        loop.cancel(acceptToken, on: slot)
+    }
+
+    private var isFull: Bool {
+        let limit = loop.options.limits.connectionsMax
+        return limit > 0 && loop.openConnections >= limit
+    }
+
+    private func failed(_ errno: Errno) {
+        switch errno {
+        case .cancelled, .connectionAborted, .again, .interrupted:
+            // Closed or full, or that one peer is gone (accept(2)): the listener is fine, and `arm`
+            // decides.
+            break
+        default:
+            // EMFILE, ENFILE, ENOMEM: accepting again at once would spin, the kernel says so even
+            // when nobody waits. So would EINVAL, after somebody shut the socket down. EPROTO,
+            // ENETDOWN, …: one peer, and not worth a list.
+            if !isClosing, !isPaused { backOff(errno) }
+        }
+    }
+
+    private func backOff(_ errno: Errno) {
+        isPaused = true
+        loop.counters.acceptBackoffs &+= 1
+        if backoff == Self.backoffNanoseconds.lowerBound {
+            loop.options.log("accept on \(address) pauses: \(errno)")
+        }
+        loop.pausedAcceptors.append(self)
+        let job = Job.closure { [weak self] in self?.placeFree() }
+        backoffTimer = loop.addTimer(at: loop.driver.base.now() &+ backoff, job)
+        backoff = min(backoff * 2, Self.backoffNanoseconds.upperBound)
+    }
+
+    private func pause() {
+        isPaused = true
+        loop.pausedAcceptors.append(self)
+    }
+
+    /// A descriptor or a place is free, or the pause is over.
+    package override func placeFree() {
+        guard isPaused, !isClosing else { return }
+        isPaused = false
+        loop.pausedAcceptors.removeAll { $0 === self }
+        if let backoffTimer { loop.cancelTimer(backoffTimer) }
+        backoffTimer = nil
+        arm()
+    }
+}
+
+extension EventLoop {
+    /// Takes in a connected stream and starts it.
+    @discardableResult
+    func adopt(
+        _ descriptor: Descriptor,
+        options: StreamOptions,
+        handler: any StreamHandler
+    ) -> StreamTransport {
+        let transport = StreamTransport(
+            loop: self,
+            descriptor: descriptor,
+            options: options,
+            handler: handler
+        )
+        _ = descriptors.adopt(descriptor, owner: transport)
+        transport.start()
+        return transport
+    }
+}

@@ -1,0 +1,24 @@
+/// How one stream behaves.
+///
+/// Every limit says what happens when it is reached.
+///
+/// > Thread: Any thread.
+public struct StreamOptions: Hashable, Sendable {
+    /// Bytes waiting to be sent, as pinned memory, above which `pauseWriting` is called.
+    public var writeHighWatermark = 262_144
+    /// Bytes waiting to be sent at or below which `resumeWriting` is called.
+    public var writeLowWatermark = 65_536
+    /// How long a close waits for the peer to take what was written, without any progress, before
+    /// it resets.
+    public var flushTimeout = Duration.seconds(30)
+    /// How long a close waits for the peer's end after everything was taken, discarding what still
+    /// comes.
+    public var lingerTimeout = Duration.seconds(2)
+    /// How much a close discards after everything was taken.
+    public var lingerBytesMax = 262_144
+    /// Small writes go out at once (TCP_NODELAY).
+    public var isNoDelay = true
+
+    /// The defaults.
+    public init() {}
+}

@@ -1,0 +1,200 @@
+internal import DequeModule
+internal import Glibc
+
+/// Receiving: multishot into pool buffers, parked while reading is paused, re-armed whenever it
+/// ended.
+extension StreamTransport {
+    /// Stops deliveries.
+    ///
+    /// What is under way is parked; the peer is slowed down by its window.
+    ///
+    /// > Thread: On-loop only.
+    public func pauseReading() {
+        loop.checkOnLoop()
+        guard !isReadingPaused else { return }
+        isReadingPaused = true
+        cancelReceive()
+    }
+
+    /// Goes on with deliveries: first what is parked, then what comes.
+    ///
+    /// > Thread: On-loop only.
+    public func resumeReading() {
+        loop.checkOnLoop()
+        guard isReadingPaused else { return }
+        isReadingPaused = false
+        if parked.isEmpty, !hasSeenEOF { return armReceive(waitForReadiness: false) }
+        scheduleDelivery()
+    }
+
+    /// Bytes received and not delivered, as pinned memory.
+    public var parkedPinnedBytes: Int { parkedBytes }
+
+    private func scheduleDelivery() {
+        guard !isDeliveryScheduled else { return }
+        isDeliveryScheduled = true
+        loop.schedule(self, tag: StreamJob.deliverParked.rawValue)
+    }
+
+    func deliverParked() {
+        isDeliveryScheduled = false
+        while phase == .open, !isReadingPaused, let bytes = parked.popFirst() {
+            parkedBytes -= bytes.pinnedBytes
+            deliver(bytes)
+        }
+        guard phase == .open, !isReadingPaused else { return }
+        if hasSeenEOF { return deliverEOF() }
+        armReceive(waitForReadiness: false)
+    }
+
+    // MARK: Arming
+
+    /// Arms the receive, if it should be armed and is not.
+    @inline(never)
+    func armReceive(waitForReadiness: Bool) {
+        guard receiveToken == nil, slot != .none, !hasSeenEOF, wantsInput else { return }
+        let token = loop.begin(.receive, on: slot)
+        receiveToken = token
+        loop.driver.receive(
+            token,
+            from: descriptor,
+            byteBudget: receiveBudget,
+            waitForReadiness: waitForReadiness
+        )
+    }
+
+    /// While flushing, input is received and dropped: a peer that writes before it reads must not
+    /// block for ever.
+    private var wantsInput: Bool {
+        switch phase {
+        case .open: !isReadingPaused && parkedBytes * 2 <= loop.inputCapBytes
+        case .flushing: true
+        case .ending, .lost: false
+        }
+    }
+
+    /// What this stream already pins of received memory counts against what the kernel may hand
+    /// over next.
+    private var receiveBudget: Int {
+        max(loop.inputCapBytes &- parkedBytes &- writes.pinnedBytes, 4 &* loop.options.bufferBytes)
+    }
+
+    func cancelReceive() {
+        if isStarved {
+            loop.starved.remove(self)
+            isStarved = false
+        }
+        guard let receiveToken, !isReceiveCancelled, slot != .none else { return }
+        isReceiveCancelled = true
+        loop.cancel(receiveToken, on: slot)
+    }
+
+    // MARK: Completions
+
+    @inline(__always)
+    func received(_ completion: Completion) {
+        if completion.isTerminal {
+            receiveToken = nil
+            isReceiveCancelled = false
+        }
+        if completion.result > 0 {
+            take(completion)
+        } else {
+            receiveEnded(completion)
+        }
+        if completion.isTerminal, !isStarved {
+            // After EAGAIN, asking without readiness would only bring the next one.
+            armReceive(waitForReadiness: completion.result == -EAGAIN)
+        }
+    }
+
+    @inline(__always)
+    private func take(_ completion: Completion) {
+        // Without a buffer the number is out of the pool's range, which `receive` checks.
+        let slice = BufferSlice(
+            buffer: completion.buffer,
+            offset: completion.offset,
+            count: UInt32(truncatingIfNeeded: completion.result)
+        )
+        // Safety: the loop keeps its pool.
+        unsafe loop.borrowedPool._withUnsafeGuaranteedRef { pool in
+            let bytes = pool.receive(slice)
+            if condition.isEmpty, !pool.isMostlyLent {
+                deliver(bytes)
+            } else {
+                handle(bytes)
+            }
+        }
+    }
+
+    /// When most of the pool is lent, bytes move to the heap so that the kernel gets its buffer
+    /// back.
+    private func copied(_ bytes: consuming ReceivedBytes) -> ReceivedBytes {
+        loop.counters.copiedReceives &+= 1
+        return bytes.copiedToHeap()
+    }
+
+    /// Delivers, parks or drops, off the fast path.
+    @inline(never)
+    private func handle(_ bytes: consuming ReceivedBytes) {
+        guard phase == .open else { return }
+        let bytes = loop.pool.isMostlyLent ? copied(bytes) : bytes
+        if isReadingPaused || isDeliveryScheduled { return park(bytes) }
+        deliver(bytes)
+    }
+
+    @inline(__always)
+    private func deliver(_ bytes: consuming ReceivedBytes) {
+        guard let binding else { return }
+        var bytes: ReceivedBytes? = bytes
+        do {
+            // Safety: the binding is let go only between callbacks.
+            try unsafe binding._withUnsafeGuaranteedRef { binding in
+                guard let bytes = bytes.take() else { return }
+                try binding.deliver(bytes, to: self)
+            }
+        } catch {
+            handlerThrew(error)
+        }
+    }
+
+    private func park(_ bytes: consuming ReceivedBytes) {
+        parkedBytes += bytes.pinnedBytes
+        parked.append(bytes)
+        if parkedBytes >= loop.inputCapBytes { cancelReceive() }
+    }
+
+    private func receivedEOF() {
+        hasSeenEOF = true
+        if !parked.isEmpty || isReadingPaused || isDeliveryScheduled { return }
+        deliverEOF()
+    }
+
+    private func deliverEOF() {
+        guard phase == .open, !hasDeliveredEOF else { return }
+        hasDeliveredEOF = true
+        var staysOpen = false
+        callHandler { staysOpen = try $0.eofReceived(on: self) }
+        if !staysOpen { close() }
+    }
+
+    @inline(never)
+    private func receiveEnded(_ completion: Completion) {
+        // Old kernels pick a buffer for the end of a stream too.
+        if completion.buffer != .none { loop.pool.drop(loop.pool.lease(completion.buffer)) }
+        guard let errno = completion.errno else { return receivedEOF() }
+        switch errno {
+        case .noBuffers:
+            // The pool is empty: wait for returns, first in first out. Arming again at once would
+            // spin.
+            if wantsInput { loop.markStarved(self) }
+        case .cancelled, .again, .interrupted:
+            // A pause or a close asked for it, or the kernel wants to be asked again; `received`
+            // arms as needed.
+            break
+        default:
+            // ECONNRESET, ETIMEDOUT, EHOSTUNREACH, …: the connection is over.
+            end(IOError(.receive, descriptor: descriptor, errno: errno))
+        }
+    }
+}

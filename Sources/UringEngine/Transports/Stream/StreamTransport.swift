@@ -1,0 +1,172 @@
+internal import DequeModule
+
+/// One connected stream: its writes queue here, its reads go to its handler.
+///
+/// > Thread: On-loop only; checked at each call.
+/// > Ownership: The loop keeps it until its descriptor is closed; the handler is let go with
+/// > `connectionLost`.
+@safe public final class StreamTransport: DescriptorOwner {
+    /// The loop it lives on.
+    public let loop: EventLoop
+    let descriptor: Descriptor
+    let options: StreamOptions
+    @safe @exclusivity(unchecked) var condition = StreamCondition()
+    /// What `connectionLost` will be told.
+    var lossError: IOError?
+    // Safety: retained in init, given back once, by `letGoOfHandler`.
+    @safe @exclusivity(unchecked) var binding: Unmanaged<HandlerBinding>?
+
+    // Input.
+    @safe @exclusivity(unchecked) var receiveToken: OperationToken?
+    var isReceiveCancelled = false
+    @safe @exclusivity(unchecked) var hasSeenEOF = false
+    var hasDeliveredEOF = false
+    @safe @exclusivity(unchecked) var parked = UniqueDeque<ReceivedBytes>()
+    @safe @exclusivity(unchecked) var parkedBytes = 0
+
+    // Output.
+    @safe @exclusivity(unchecked) var sendToken: OperationToken?
+    @safe @exclusivity(unchecked) var writes = WriteQueue()
+    var isOutputShut = false
+    @safe @exclusivity(unchecked) var writeHighWatermark: Int
+    @safe @exclusivity(unchecked) var writeLowWatermark: Int
+    var progress: OutputProgress?
+    var progressTimer: TimerID?
+    var deadlineTimer: TimerID?
+
+    init(
+        loop: EventLoop,
+        descriptor: Descriptor,
+        options: StreamOptions,
+        handler: any StreamHandler
+    ) {
+        self.loop = loop
+        self.descriptor = descriptor
+        self.options = options
+        self.binding = unsafe .passRetained(HandlerBinding(handler))
+        self.writeHighWatermark = options.writeHighWatermark
+        self.writeLowWatermark = options.writeLowWatermark
+    }
+
+    /// The descriptor entered the table: tell the handler, and start to receive.
+    func start() {
+        loop.openConnections += 1
+        loop.counters.connections &+= 1
+        callHandler { try $0.connectionMade(self) }
+        armReceive(waitForReadiness: false)
+    }
+
+    // MARK: Facts
+
+    /// `close` or `abort` was called, or the connection failed.
+    public var isClosing: Bool {
+        switch phase {
+        case .open: false
+        case .flushing, .ending, .lost: true
+        }
+    }
+
+    /// Bytes that wait to be sent.
+    public var writeBufferBytes: Int { writes.byteCount }
+
+    /// What the bytes that wait to be sent pin; the watermarks look at this.
+    public var writeBufferPinnedBytes: Int { writes.pinnedBytes }
+
+    /// The stream's own address.
+    ///
+    /// - Throws: `.closed` after the end, ENOTCONN and others of getsockname(2).
+    public func localAddress() throws(IOError) -> SocketAddress {
+        try loop.driver.base.localAddress(of: openDescriptor())
+    }
+
+    /// The peer's address.
+    ///
+    /// - Throws: `.closed` after the end, ENOTCONN and others of getpeername(2).
+    public func peerAddress() throws(IOError) -> SocketAddress {
+        try loop.driver.base.peerAddress(of: openDescriptor())
+    }
+
+    /// Sets an option of the socket.
+    ///
+    /// - Throws: `.closed` after the end, and what setsockopt(2) says.
+    public func setOption(_ option: SocketOption) throws(IOError) {
+        try loop.driver.base.setOption(option, on: openDescriptor())
+    }
+
+    private func openDescriptor() throws(IOError) -> Descriptor {
+        loop.checkOnLoop()
+        guard slot != .none else { throw IOError(.setOption, reason: .closed) }
+        return descriptor
+    }
+
+    // MARK: The owner's part
+
+    /// Takes in what a receive or a send reports.
+    package override func operationCompleted(_ completion: Completion) {
+        if completion.isOf(.receive) {
+            received(completion)
+        } else if completion.isOf(.send) {
+            sent(completion)
+        }
+        // What is left are cancels: their targets say how it went.
+    }
+
+    /// What it began that may still be in flight.
+    package override var operationTokens: [OperationToken] {
+        [receiveToken, sendToken].compactMap { $0 }
+    }
+
+    /// Queues `connectionLost` after an abort or a failure.
+    package override func descriptorClosed() {
+        guard phase == .ending else {
+            preconditionFailure(
+                "a stream that owns its descriptor to the end was aborted or failed"
+            )
+        }
+        scheduleLoss(lossError)
+    }
+
+    /// Arms the receive that ended for want of buffers.
+    package override func buffersAvailable() {
+        armReceive(waitForReadiness: true)
+    }
+
+    /// Sends what is queued, or takes the next step of the close.
+    package override func flush() {
+        flushQueue()
+    }
+
+    /// Aborts.
+    package override func endForShutdown() {
+        abort()
+    }
+
+    /// Closes after what is queued was sent.
+    package override func drain() {
+        close()
+    }
+
+    /// Calls the handler; what it throws aborts the connection and is reported.
+    @inline(__always)
+    func callHandler(_ body: (any StreamHandler) throws -> Void) {
+        guard let binding else { return }
+        do {
+            try unsafe binding._withUnsafeGuaranteedRef { try body($0.handler) }
+        } catch {
+            handlerThrew(error)
+        }
+    }
+
+    /// Takes the handler out, for the last call.
+    func letGoOfHandler() -> (any StreamHandler)? {
+        guard let binding else { return nil }
+        self.binding = nil
+        return unsafe binding.takeRetainedValue().handler
+    }
+
+    @inline(never)
+    func handlerThrew(_ error: any Error) {
+        loop.onCallbackError(CallbackFailure(error: error, origin: .streamHandler))
+        end(error as? IOError ?? IOError(.receive, descriptor: descriptor, reason: .cancelled))
+    }
+}

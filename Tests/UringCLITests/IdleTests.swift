@@ -1,0 +1,36 @@
+import Glibc
+import Testing
+
+/// A server without work asks nothing of the machine.
+@Suite("An idle server", .enabled(if: Programs.has("strace"), "strace is not installed"))
+struct IdleTests {
+    @Test func doesNotEnterTheKernel() throws {
+        let server = try EchoProcess()
+        let peers = try server.peer("hold.py", "--idle", "1000")
+        _ = try peers.lines(until: "held")
+
+        // Attaching interrupts the wait under way, so that one is begun again; then it lasts.
+        #expect(try enters(of: server.process.pid, withinSeconds: 5).count == 1)
+
+        try server.stop()
+        #expect(try peers.wait() == "ended 1000\n")
+    }
+
+    /// What the test above relies on: calls would be seen.
+    @Test func isToldFromABusyOne() throws {
+        let server = try EchoProcess(environment: ["URINGCORE_DRAIN_MS": "0"])
+        let peers = try server.peer("hold.py", "--flowing", "1")
+        _ = try peers.lines(until: "held")
+        #expect(try enters(of: server.process.pid, withinSeconds: 1).count > 10)
+        try server.stop()
+    }
+
+    /// The calls of io_uring_enter(2) that a process begins while strace looks on, a line each.
+    private func enters(of pid: pid_t, withinSeconds seconds: Int) throws -> [String] {
+        let watcher = try ChildProcess(["timeout", "\(seconds)", "strace", "-f", "-p", "\(pid)"])
+        _ = try watcher.wait()
+        #expect(watcher.end == .status(124), "\(watcher.errorText)")
+        #expect(watcher.errorText.contains("attached"))
+        return watcher.errorLines.filter { $0.contains("io_uring_enter(") }
+    }
+}

@@ -1,0 +1,103 @@
+import Glibc
+import Testing
+
+/// Machines on which io_uring is not to be had, or not as wished: one line says why and what to change.
+@Suite("io_uring that the kernel refuses")
+struct SetupFailureTests {
+    /// Runs a server that must not start, and returns its one complaint.
+    private func complaint(
+        behind wrapper: [String],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> String {
+        let server = try ChildProcess(wrapper + [Programs.uringcore, "echo", "--port", "0"])
+        let output = try server.wait()
+        #expect(output.isEmpty, sourceLocation: sourceLocation)
+        #expect(server.end == .status(1), sourceLocation: sourceLocation)
+        #expect(
+            server.errorLines.count == 1,
+            "\(server.errorLines)",
+            sourceLocation: sourceLocation
+        )
+        return server.errorLines.last ?? ""
+    }
+
+    @Test func byASeccompProfileThatForbidsIt() throws {
+        let line = try complaint(behind: Programs.peer("deny.py") + ["EPERM"])
+        #expect(line.hasPrefix("uringcore: set up ring failed: EPERM (1): "))
+        #expect(line.contains("seccomp profile"))
+        #expect(line.contains("kernel.io_uring_disabled"))
+        #expect(line.contains("allow io_uring_setup"))
+    }
+
+    @Test func byASeccompProfileThatHidesIt() throws {
+        let line = try complaint(behind: Programs.peer("deny.py") + ["ENOSYS"])
+        #expect(line.hasPrefix("uringcore: set up ring failed: ENOSYS (38): "))
+        #expect(line.contains("this kernel has no io_uring"))
+        #expect(line.contains("seccomp profile"))
+        #expect(line.contains("allow io_uring_setup"))
+    }
+
+    @Test(arguments: [
+        ("ENOMEM", "set up ring failed: ENOMEM (12): ", "bytes of ring memory"),
+        ("EINVAL", "set up ring failed: EINVAL (22): ", "Linux 5.11 is the oldest that will do"),
+        ("EMFILE", "set up ring failed: EMFILE (24): ", "`ulimit -n` or LimitNOFILE="),
+        ("ENFILE", "set up ring failed: ENFILE (23): ", "fs.file-max"),
+        ("EFAULT", "set up ring failed: EFAULT (14)", ""),
+    ])
+    func byEachErrorOfItsSetUp(_ error: String, _ start: String, _ part: String) throws {
+        let line = try complaint(behind: Strace.injecting("io_uring_setup", "error=\(error)"))
+        #expect(line.hasPrefix("uringcore: \(start)"))
+        #expect(part.isEmpty || line.contains(part))
+    }
+
+    /// The kernels between: each refusal of the flags leads one rung down.
+    @Test(arguments: [
+        (1, "coop_taskrun"), (2, "submit_all"), (3, "plain"),
+    ])
+    func byItsFlagsLeadsToTheNextRung(_ refusals: Int, _ rung: String) throws {
+        let server = try EchoProcess(
+            wrapper: Strace.injecting("io_uring_setup", "error=EINVAL:when=1..\(refusals)")
+        )
+        try server.echo(byteCount: 500_000)
+        try server.stop()
+        #expect(server.process.errorText.contains("io_uring (\(rung);"))
+    }
+
+    @Test func forWantOfMemoryAtFirstLeadsToSmallerRings() throws {
+        let server = try EchoProcess(
+            wrapper: Strace.injecting("io_uring_setup", "error=ENOMEM:when=1..5")
+        )
+        try server.echo(byteCount: 500_000)
+        try server.stop()
+    }
+
+    /// However few descriptors there are, the server serves or says so: it needs about ten.
+    @Test(arguments: 6...16)
+    func forWantOfDescriptorsIsOneLine(_ limit: Int) throws {
+        let server = try ChildProcess(
+            ["prlimit", "--nofile=\(limit)", Programs.uringcore, "echo", "--port", "0"])
+        while let line = try server.nextLine() {
+            guard line == "ready" else { continue }
+            server.send(SIGTERM)
+            _ = try server.wait()
+            return #expect(server.end == .status(0))
+        }
+        _ = try server.wait()
+        #expect(server.end == .status(1))
+        let complaints = server.errorLines.filter { $0.hasPrefix("uringcore: ") }
+        #expect(complaints.count == 1, "\(server.errorLines)")
+        #expect(complaints.first?.contains("EMFILE") == true)
+    }
+
+    @Test func forThePollingThreadLeadsToARingWithoutIt() throws {
+        let server = try EchoProcess(
+            wrapper: Strace.injecting("io_uring_setup", "error=EPERM:when=1"),
+            environment: ["URINGCORE_SQPOLL": "1"]
+        )
+        try server.echo(byteCount: 500_000)
+        try server.stop()
+        let lines = server.process.errorLines.filter { $0.contains("SQPOLL") }
+        #expect(lines.count == 1)
+        #expect(lines.first?.contains("EPERM") == true)
+    }
+}

@@ -1,0 +1,117 @@
+import Testing
+
+@testable import UringCore
+
+/// A value that cannot be used is an error that a person can act on, never a default in silence.
+@Suite("A setting that cannot be used")
+struct ConfigurationErrorTests {
+    private func error(_ environment: [String: String]) -> ConfigurationError? {
+        #expect(throws: ConfigurationError.self) { try Configuration(environment: environment) }
+    }
+
+    /// Not a number in the only form accepted: digits.
+    static let malformedNumbers = [
+        "", " ", "x", "-1", "+5", "1.5", "1e3", "0x10", "1_000", " 64", "64 ", "64\n", "٤",
+        "18446744073709551616", "99999999999999999999999",
+    ]
+
+    static let numbers: [Setting] = [
+        .ringEntries, .completionEntries, .bufferSize, .bufferCount, .quarantine,
+        .submissionPollIdle, .connectionsMax, .backlog, .jobBudget, .drain,
+    ]
+
+    @Test(arguments: numbers, malformedNumbers)
+    func namesAMalformedNumber(_ setting: Setting, _ value: String) {
+        let error = error([setting.rawValue: value])
+        #expect(error?.variable == setting.rawValue)
+        #expect(error?.value == value)
+        #expect(error?.accepted.contains(" from ") == true)
+    }
+
+    @Test(arguments: [
+        (Setting.ringEntries, "2"), (.ringEntries, "65536"), (.completionEntries, "4"),
+        (.completionEntries, "131072"), (.bufferSize, "63"), (.bufferSize, "16777217"),
+        (.bufferCount, "3"), (.bufferCount, "32769"), (.quarantine, "3600001"),
+        (.submissionPollIdle, "0"), (.submissionPollIdle, "3600001"), (.connectionsMax, "4000001"),
+        (.backlog, "0"), (.backlog, "1000001"), (.jobBudget, "0"), (.jobBudget, "1000001"),
+        (.drain, "86400001"),
+    ])
+    func namesANumberOutOfItsRange(_ setting: Setting, _ value: String) {
+        let error = error([setting.rawValue: value])
+        #expect(error?.variable == setting.rawValue)
+        #expect(error?.value == value)
+        #expect(error?.accepted.contains(" to ") == true)
+    }
+
+    @Test(arguments: [Setting.ringEntries, .completionEntries], ["300", "255", "257", "1023"])
+    func namesACountThatIsNoPowerOfTwo(_ setting: Setting, _ value: String) {
+        let error = error([setting.rawValue: value])
+        #expect(error?.variable == setting.rawValue)
+        #expect(error?.value == value)
+        #expect(error?.accepted.hasPrefix("a power of two") == true)
+    }
+
+    @Test(arguments: [
+        (Setting.memoryLock, "yes"), (.memoryLock, "ON"), (.memoryLock, ""), (.memoryLock, "1"),
+        (.submissionPoll, "yes"), (.submissionPoll, "2"), (.submissionPoll, ""),
+        (.submissionPoll, "01"), (.featuresOff, "none"), (.featuresOff, "buf_ring,"),
+        (.featuresOff, ",buf_ring"), (.featuresOff, "buf_ring, submit_all"),
+        (.featuresOff, "BUF_RING"), (.featuresOff, "buf_ring;submit_all"),
+    ])
+    func namesAWordThatIsNoneOfThose(_ setting: Setting, _ value: String) {
+        let error = error([setting.rawValue: value])
+        #expect(error?.variable == setting.rawValue)
+        #expect(error?.value == value)
+        let words =
+            switch setting {
+            case .memoryLock: ["auto", "on", "off"]
+            case .submissionPoll: ["0", "1"]
+            default: KernelFeature.allCases.map(\.rawValue)
+            }
+        for word in words {
+            #expect(error?.accepted.contains(word) == true)
+        }
+    }
+
+    @Test(arguments: [
+        (["URINGCORE_RING_ENTRIES": "1024", "URINGCORE_CQ_ENTRIES": "512"], "512", "1024"),
+        (["URINGCORE_CQ_ENTRIES": "128"], "128", "256"),
+        (["URINGCORE_RING_ENTRIES": "8192"], "4096", "8192"),
+    ])
+    func namesFewerCompletionsThanSubmissions(
+        _ environment: [String: String],
+        _ value: String,
+        _ entries: String
+    ) {
+        let error = error(environment)
+        #expect(error?.variable == "URINGCORE_CQ_ENTRIES")
+        #expect(error?.value == value)
+        #expect(error?.accepted == "at least URINGCORE_RING_ENTRIES, which is \(entries)")
+    }
+
+    @Test func readsAsOneLine() throws {
+        let error = try #require(self.error(["URINGCORE_BACKLOG": "many"]))
+        #expect(
+            "\(error)"
+                == "URINGCORE_BACKLOG='many' is not accepted: use a whole number from 1 to 1000000"
+        )
+    }
+
+    /// The environment is any bytes; a log that takes one line must get one.
+    @Test(arguments: Setting.allCases, ["a\nb", "a\r\nb", "a\u{1B}[31mb", "a\u{0}b", "a\u{2028}b"])
+    func readsAsOneLineWhateverTheValue(_ setting: Setting, _ value: String) throws {
+        let error = try #require(self.error([setting.rawValue: value]))
+        #expect(error.value == value)
+        let isPrintable = "\(error)".unicodeScalars.allSatisfy {
+            $0.value >= 0x20 && $0.value != 0x7F && $0.value != 0x2028
+        }
+        #expect(isPrintable)
+    }
+
+    @Test func comesForTheFirstBadValueBesideAnyNumberOfGoodOnes() {
+        let error = error([
+            "URINGCORE_CORES": "0", "URINGCORE_BUFFER_COUNT": "none", "URINGCORE_BACKLOG": "7",
+        ])
+        #expect(error?.variable == "URINGCORE_BUFFER_COUNT")
+    }
+}

@@ -1,0 +1,104 @@
+import CUring
+import Glibc
+import Testing
+
+@testable import UringEngine
+
+struct SubmissionTests {
+    private static func tiny(_ options: inout UringDriverOptions) {
+        options.sizes = RingSizes(
+            submissionEntries: 4,
+            completionEntries: 8,
+            providedEntries: 8
+        )
+    }
+
+    @Test func aFullQueueIsHandedOverAndNothingIsDropped() throws {
+        let harness = try DriverHarness { $0.sizes.submissionEntries = 4 }
+        for _ in 0..<50 {
+            harness.driver.cancel(harness.token(.cancel), target: harness.token(.receive))
+        }
+        #expect(harness.driver.metrics.submissionQueueFull > 0)
+        let slots = try harness.completions(50).map { Int($0.token.slot.rawValue) }
+        #expect(Set(slots).count == 50)
+        #expect(harness.driver.operationsInFlight == 1)
+    }
+
+    @Test func overflowOfTheCompletionQueueLosesNothing() throws {
+        let harness = try DriverHarness(Self.tiny)
+        for _ in 0..<100 {
+            harness.driver.cancel(harness.token(.cancel), target: harness.token(.receive))
+        }
+        let slots = try harness.completions(100).map { Int($0.token.slot.rawValue) }
+        #expect(Set(slots).count == 100)
+        #expect(harness.driver.metrics.overflows > 0)
+        #expect(harness.driver.operationsInFlight == 1)
+    }
+
+    @Test func connectionsBeyondTheCompletionQueueAreAllAccepted() throws {
+        let harness = try DriverHarness(Self.tiny)
+        let driver = harness.driver
+        let (listener, address) = try driver.loopbackListener()
+        var accept = harness.token(.accept)
+        driver.accept(accept, on: listener)
+        try driver.submitAndWait(.poll)
+        var clients: [Descriptor] = []
+        var form = cu_address()
+        try address.store(in: &form)
+        for _ in 0..<60 {
+            let client = try driver.openStreamSocket(for: address)
+            clients.append(client)
+            withUnsafePointer(to: form.storage) { storage in
+                storage.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    _ = connect(client.rawValue, $0, form.length)
+                }
+            }
+        }
+        var accepted: [Int32] = []
+        while accepted.count < clients.count {
+            for completion in try harness.completions(1) {
+                if completion.result >= 0 { accepted.append(completion.result) }
+                guard completion.isTerminal, accepted.count < clients.count else { continue }
+                accept = harness.token(.accept)
+                driver.accept(accept, on: listener)
+            }
+        }
+        #expect(Set(accepted).count == 60)
+        for descriptor in accepted + clients.map(\.rawValue) { close(descriptor) }
+        #expect(driver.shutDown(graceNanoseconds: DriverHarness.patience) == 0)
+        close(listener.rawValue)
+    }
+
+    @Test func operationsThatTheKernelDoesNotTakeNowWaitInOrder() throws {
+        let harness = try DriverHarness { $0.sizes.submissionEntries = 4 }
+        let driver = harness.driver
+        let saved = driver.raw.pointee.enter_ring_fd
+        driver.raw.pointee.enter_ring_fd = 1_000_000
+        let token = harness.token(.poll)
+        let pair = try SocketPair()
+        for _ in 0..<200 {
+            driver.cancel(harness.token(.cancel), target: harness.token(.receive))
+        }
+        driver.poll(token, on: pair.near, events: .readable, isMultishot: false)
+        driver.cancel(harness.token(.cancel), target: token)
+        #expect(driver.hasBacklog)
+        #expect(throws: IOError.self) { try driver.submitAndWait(.poll) }
+        driver.raw.pointee.enter_ring_fd = saved
+        let all = try harness.completions(202)
+        #expect(all.count == 202)
+        #expect(all.filter { $0.token == token }.map(\.errno) == [.cancelled])
+        #expect(!driver.hasBacklog)
+    }
+
+    @Test func aBadEntryStopsNothingOnThePlainRung() throws {
+        let harness = try DriverHarness { $0.featuresOff = [.submitAll] }
+        let driver = harness.driver
+        let bad = harness.token(.poll)
+        driver.accept(bad, on: Descriptor(rawValue: -1))
+        for _ in 0..<5 {
+            driver.cancel(harness.token(.cancel), target: harness.token(.receive))
+        }
+        let all = try harness.completions(6)
+        #expect(all.filter { $0.token == bad }.map(\.errno) == [.badDescriptor])
+    }
+}

@@ -1,0 +1,128 @@
+import Testing
+import UringTesting
+
+@testable import UringEngine
+
+@Suite struct LoopShutdownTests {
+    @Test func endsEverythingWithReset() throws {
+        let fixture = try LoopFixture()
+        let first = try fixture.connect()
+        let second = try fixture.connect()
+        first.handler.transport.write([1])
+        second.handler.transport.write([2])
+        second.handler.transport.close()
+        #expect(fixture.loop.shutDown() == 0)
+        #expect(first.handler.log == ["made", "lost"])
+        #expect(second.handler.log == ["made", "lost"])
+        #expect(fixture.driver.descriptor(first.peer)?.options == [.resetOnClose])
+        #expect(fixture.driver.openDescriptors.isEmpty)
+        #expect(fixture.driver.violations.isEmpty)
+        #expect(fixture.loop.isDrained)
+        #expect(fixture.loop.shutDown() == 0, "once")
+        #expect(throws: IOError.self) { try fixture.loop.runOnce() }
+        let error = #expect(throws: IOError.self) { try fixture.listen() }
+        #expect(error?.reason == .closed)
+    }
+
+    @Test func runsWhatWasPostedBefore() throws {
+        let fixture = try LoopFixture()
+        nonisolated(unsafe) var log: [Int] = []
+        let loop = fixture.loop
+        let isTaken = loop.callSoonThreadsafe {
+            log.append(1)
+            loop.callSoon { log.append(2) }
+        }
+        #expect(isTaken)
+        #expect(loop.shutDown() == 0)
+        #expect(log == [1, 2])
+        let isRefused = !loop.callSoonThreadsafe { log.append(3) }
+        #expect(isRefused)
+        #expect(log == [1, 2])
+        #expect(fixture.driver.now() == 1_000_000_000, "it did not wait for the grace")
+    }
+
+    @Test func endsWhatACallbackOpensMeanwhile() throws {
+        let fixture = try LoopFixture()
+        let (_, handler) = try fixture.connect()
+        handler.onLost = { [unowned fixture] _ in
+            _ = try? fixture.loop.listen(on: scriptedLoopback) { RecordingHandler() }
+        }
+        #expect(fixture.loop.shutDown() == 0)
+        #expect(fixture.driver.openDescriptors.isEmpty)
+        #expect(fixture.driver.now() == 1_000_000_000)
+    }
+
+    @Test func doesNotSpinWhenACallbackStopsTheLoop() throws {
+        let driver = ScriptedDriver(answersCancels: false)
+        let fixture = try LoopFixture(driver)
+        let (peer, _) = try fixture.connect()
+        fixture.loop.callSoon { fixture.loop.stop() }
+        driver.onIdle = { driver in
+            driver.answersCancels = true
+            driver.fail(.receive, on: peer, with: .cancelled)
+            driver.fail(.accept, on: fixture.listenerDescriptor, with: .cancelled)
+            for cancel in driver.operations(of: .cancel) where cancel.isInFlight {
+                driver.complete(cancel.token, result: 0)
+            }
+        }
+        #expect(fixture.loop.shutDown() == 0)
+        #expect(driver.openDescriptors.isEmpty)
+        #expect(fixture.loop.metrics.ticks < 20)
+    }
+
+    @Test func keepsWhatTheKernelDoesNotGiveBack() throws {
+        let driver = ScriptedDriver(answersCancels: false)
+        let fixture = try LoopFixture(driver)
+        let (peer, _) = try fixture.connect()
+        weak let pool = fixture.loop.pool
+        let left = fixture.loop.shutDown(grace: .seconds(1))
+        #expect(left == 4, "accept and receive, and the cancel of each")
+        #expect(driver.openDescriptors.contains(peer), "nothing is closed in flight")
+        #expect(driver.violations.isEmpty)
+        #expect(pool != nil)
+    }
+
+    @Test func closesWhatTheDriverEndedForIt() throws {
+        let fixture = try LoopFixture()
+        _ = try fixture.connect()
+        let foreign = fixture.driver.makeConnection()
+        _ = fixture.loop.watch(foreign) {}
+        fixture.driver.failNext(.wait, with: .badDescriptor)
+        #expect(fixture.loop.shutDown() == 0)
+        #expect(fixture.driver.openDescriptors == [foreign])
+        #expect(fixture.driver.violations.isEmpty)
+    }
+
+    @Test func givesThePoolToItsLastHolder() throws {
+        weak var pool: BufferPool?
+        var kept: BytesBox?
+        try {
+            let fixture = try LoopFixture()
+            pool = fixture.loop.pool
+            fixture.prepare = { $0.onData = { bytes, _ in kept = BytesBox(bytes) } }
+            let (peer, _) = try fixture.connect()
+            fixture.driver.deliver([1, 2], on: peer)
+            try fixture.settle()
+            #expect(fixture.loop.shutDown() == 0)
+        }()
+        #expect(pool != nil)
+        #expect(kept?.take()?.copyToArray() == [1, 2])
+        #expect(pool == nil)
+    }
+
+    @Test func drainsConnectionsAndListeners() throws {
+        let fixture = try LoopFixture()
+        let (peer, handler) = try fixture.connect()
+        handler.transport.write([1])
+        fixture.loop.drain()
+        try fixture.settle()
+        #expect(fixture.driver.openDescriptors == [peer])
+        #expect(handler.log == ["made"], "what is under way is finished")
+        fixture.driver.completeSend(on: peer)
+        try fixture.settle()
+        try fixture.endPeer(peer)
+        #expect(handler.log == ["made", "lost"])
+        #expect(fixture.loop.isDrained)
+        try fixture.expectBaseline()
+    }
+}

@@ -1,0 +1,65 @@
+import Testing
+import UringTesting
+
+@testable import UringEngine
+
+@Suite struct StreamFlushDeadlineTests {
+    private func flushing(
+        _ fixture: LoopFixture
+    ) throws -> (
+        peer: Descriptor, handler: RecordingHandler
+    ) {
+        let (peer, handler) = try fixture.connect()
+        handler.transport.write(pattern(1_000))
+        try fixture.settle()
+        acknowledge(fixture, peer, 0)
+        handler.transport.close()
+        try fixture.settle()
+        return (peer, handler)
+    }
+
+    private func acknowledge(_ fixture: LoopFixture, _ peer: Descriptor, _ count: UInt64) {
+        let state = OutputState(unacknowledgedBytes: 500, acknowledgedBytes: count)
+        fixture.driver.setOutputState(state, of: peer)
+    }
+
+    @Test func resetsAPeerThatTakesNothing() throws {
+        let fixture = try LoopFixture()
+        let (peer, handler) = try flushing(fixture)
+        for _ in 0..<29 { try fixture.advance(by: .seconds(1)) }
+        #expect(handler.log == ["made"])
+        for _ in 0..<3 { try fixture.advance(by: .seconds(1)) }
+        #expect(handler.log == ["made", "lost: deadline exceeded"])
+        #expect(handler.error?.detail?.contains("1000 bytes lost") == true)
+        let events = fixture.driver.events(on: peer)
+        #expect(events == [.optionSet(peer, .resetOnClose), .closed(peer)])
+        try fixture.expectBaseline()
+    }
+
+    @Test func staysAliveWhileThePeerAcknowledges() throws {
+        let fixture = try LoopFixture()
+        let (peer, handler) = try flushing(fixture)
+        for second in 1...100 as ClosedRange<UInt64> {
+            if second % 20 == 0 { acknowledge(fixture, peer, second) }
+            try fixture.advance(by: .seconds(1))
+        }
+        #expect(handler.log == ["made"])
+        fixture.driver.completeSend(on: peer)
+        try fixture.settle()
+        #expect(handler.log == ["made", "lost"])
+        try fixture.endPeer(peer)
+        try fixture.expectBaseline()
+    }
+
+    @Test func leavesNoTimerBehindWhenTheFlushEnds() throws {
+        let fixture = try LoopFixture()
+        let (peer, handler) = try flushing(fixture)
+        #expect(fixture.loop.timers.count == 1)
+        fixture.driver.completeSend(on: peer)
+        fixture.driver.endStream(on: peer)
+        try fixture.settle()
+        #expect(handler.log == ["made", "lost"])
+        #expect(fixture.loop.timers.count == 0)
+        try fixture.expectBaseline()
+    }
+}
