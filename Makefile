@@ -37,10 +37,12 @@ sanitize:
 bench:
 	@scripts/setup build bench
 	@swift build -c release --product uringcore
+	@swift build -c release --product UringMicroBenchmarks
 	@swift build -c release --product uringcore --static-swift-stdlib --scratch-path .build-static
 	@python3 Benchmarks/bench.py \
 		--uringcore .build/release/uringcore \
 		--uringcore-static .build-static/release/uringcore \
+		--micro .build/release/UringMicroBenchmarks \
 		$(BENCH_ARGS)
 
 docs:

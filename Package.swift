@@ -23,7 +23,6 @@ let package = Package(
     name: "uringcore",
     products: [
         .library(name: "UringCore", targets: ["UringCore"]),
-        .library(name: "UringTesting", targets: ["UringTesting"]),
         .executable(name: "uringcore", targets: ["UringCLI"]),
     ],
     dependencies: [

@@ -8,15 +8,15 @@ import sys
 import time
 from pathlib import Path
 
-from harness import allocations, enters, gates, idle, instructions, machine, plot, report
-from harness import throughput
+from harness import allocations, enters, gates, idle, instructions, machine, micro, plot
+from harness import report, throughput
 from harness.load import Load
 from harness.rows import CALLGRIND_ROW, ROWS
 from harness.servers import HarnessError, all_servers
 
 FOLDER = Path(__file__).resolve().parent
 BUILD = FOLDER / ".build-c"
-SECTIONS = ["throughput", "enters", "instructions", "allocations", "idle"]
+SECTIONS = ["throughput", "enters", "instructions", "allocations", "idle", "micro"]
 SMOKE_SECTIONS = ["throughput", "instructions", "allocations"]
 
 
@@ -25,6 +25,8 @@ def parse_options():
     parser.add_argument("--uringcore", type=Path, metavar="PATH", help="the uringcore program")
     parser.add_argument("--uringcore-static", type=Path, metavar="PATH",
                         help="the same linked with --static-swift-stdlib, for callgrind")
+    parser.add_argument("--micro", type=Path, metavar="PATH",
+                        help="the program that measures the loop's steps")
     parser.add_argument("--styles", default="callback", help="comma-separated; default callback")
     parser.add_argument("--rounds", type=positive_integer, default=5)
     parser.add_argument("--seconds", type=positive_number, default=3.0, help="of one timed run")
@@ -36,7 +38,7 @@ def parse_options():
     parser.add_argument("--results", type=Path, default=FOLDER / "results", metavar="FOLDER")
     parser.add_argument("--quiet", action="store_true", help="no progress lines")
     options = parser.parse_args()
-    for path in (options.uringcore, options.uringcore_static):
+    for path in (options.uringcore, options.uringcore_static, options.micro):
         if path and not path.is_file():
             parser.error(f"{path} is not a file")
     if options.smoke:
@@ -47,6 +49,8 @@ def parse_options():
         if name not in SECTIONS:
             parser.error(f"section '{name}' isn't one of {', '.join(SECTIONS)}")
     options.sections = [name for name in SECTIONS if name in chosen]
+    if options.micro is None and "micro" in options.sections:
+        options.sections.remove("micro")
     options.say = silent if options.quiet else say
     return options
 
@@ -89,6 +93,7 @@ def section_runs(servers, load, options):
         "instructions": lambda: instructions.measure(servers, CALLGRIND_ROW, load, options),
         "allocations": lambda: allocations.measure(compared, ROWS, load, BUILD, options),
         "idle": lambda: idle.measure(compared, load, options),
+        "micro": lambda: micro.measure(options.micro, options),
     }
 
 

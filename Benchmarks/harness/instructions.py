@@ -2,7 +2,7 @@
 
 Two runs with different numbers of requests; the difference leaves start-up, connecting and the
 end out of the account. What remains of chance is how many requests meet in one turn of the
-server: the C reference moved between 196 and 222 on a busy machine, so the median of three counts.
+server: the C reference moved between 196 and 222 on a busy machine, so the median of five counts.
 """
 
 import re
@@ -16,7 +16,7 @@ from harness.servers import HarnessError, RunningServer
 
 REQUESTS_FEW = 2_000
 REQUESTS_MANY = 12_000
-PAIRS = 3
+PAIRS = 5
 
 
 def measure(servers, row, load, options):

@@ -22,6 +22,7 @@ def markdown(results, targets, servers, failures):
         ("User instructions a request", "instructions", _instructions),
         ("Allocator calls an echoed message", "allocations", _allocations),
         ("Idle connections", "idle", _idle),
+        ("Steps of the loop", "micro", _micro),
     ):
         if key in results:
             body = lines(results[key], targets, candidates, reference)
@@ -53,6 +54,12 @@ def _table(titles, lines):
     yield "|" + "---|" * len(titles)
     for line in lines:
         yield "| " + " | ".join(line) + " |"
+
+
+def _micro(rows, targets, candidates, reference):
+    lines = [[row["name"], f"{row['nanoseconds']:.1f}", f"{row['target']:.0f}",
+              "met" if row["nanoseconds"] <= row["target"] else "missed"] for row in rows]
+    return _table(["step", "ns", "target", ""], lines)
 
 
 def _throughput(rows, targets, candidates, reference):

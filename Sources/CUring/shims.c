@@ -101,13 +101,3 @@ void cu_release_signal(int signal) {
     sigaction(signal, &caught[signal].previous, NULL);
     atomic_store(&caught[signal].event_descriptor, 0);
 }
-
-// A write to a broken pipe must come back as EPIPE, not end the process. A handler that the program
-// set stays.
-int cu_ignore_broken_pipe(void) {
-    struct sigaction current;
-    if (sigaction(SIGPIPE, NULL, &current) < 0) return -errno;
-    if (current.sa_handler != SIG_DFL) return 0;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    return sigaction(SIGPIPE, &ignore, NULL) < 0 ? -errno : 0;
-}

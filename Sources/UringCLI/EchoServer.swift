@@ -24,6 +24,7 @@ struct EchoServer {
 
     /// Serves until a signal; throws the exit status of a failed start.
     func run() throws {
+        logger.info("settings: \(configuration.resolvedSettings.joined(separator: ", "))")
         for warning in configuration.warnings { logger.warning("\(warning)") }
         let shard = EchoShard(
             configuration: configuration,

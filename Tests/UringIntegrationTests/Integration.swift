@@ -1,4 +1,5 @@
 import Testing
 
-/// Everything on the real kernel, over loopback, one test after the other: they count the process's descriptors.
+/// Everything on the real kernel, over loopback, one test after the other: they count the
+/// process's descriptors.
 @Suite(.serialized) enum Integration {}

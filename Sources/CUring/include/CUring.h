@@ -50,16 +50,25 @@ static inline void cu_set_current_loop(void *loop) { cu_current_loop_storage = l
 
 // --- the shared words of a ring -------------------------------------------------------------------------------------
 
-/// The next free entry, or NULL when the queue is full. As io_uring_get_sqe(3), for entries of 64
-/// bytes.
-__attribute__((always_inline)) static inline struct io_uring_sqe *cu_next_entry(struct io_uring *ring) {
-    struct io_uring_sq *sq = &ring->sq;
-    unsigned tail = sq->sqe_tail;
+/// The queue has a free entry.
+__attribute__((always_inline)) static inline bool cu_has_room(const struct io_uring *ring) {
+    const struct io_uring_sq *sq = &ring->sq;
     // Acquire: with SQPOLL the kernel's thread reads entries at any time, and an entry is free only
     // once that is over.
-    if (tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE) >= sq->ring_entries) return NULL;
-    sq->sqe_tail = tail + 1;
-    return &sq->sqes[tail & sq->ring_mask];
+    return sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE) < sq->ring_entries;
+}
+
+/// The next free entry, which `cu_has_room` promised.
+__attribute__((always_inline, returns_nonnull)) static inline struct io_uring_sqe *
+cu_take_entry(struct io_uring *ring) {
+    struct io_uring_sq *sq = &ring->sq;
+    return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+}
+
+/// The next free entry, or NULL when the queue is full. As io_uring_get_sqe(3), for entries of 64
+/// bytes.
+static inline struct io_uring_sqe *cu_next_entry(struct io_uring *ring) {
+    return cu_has_room(ring) ? cu_take_entry(ring) : NULL;
 }
 
 /// Makes every prepared entry visible to the kernel; returns how many it has not consumed yet.
@@ -130,8 +139,10 @@ static inline int cu_enter(struct io_uring *ring, unsigned submit, unsigned wait
 /// As `cu_enter`, with a relative timeout in nanoseconds, or none when it is negative.
 static inline int cu_enter_within(struct io_uring *ring, unsigned submit, unsigned wait, unsigned flags,
                                   int64_t nanoseconds) {
-    struct __kernel_timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
-    return cu_enter(ring, submit, wait, flags, nanoseconds < 0 ? NULL : &timeout);
+    if (nanoseconds < 0) return cu_enter(ring, submit, wait, flags, NULL);
+    struct __kernel_timespec timeout = {
+        .tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    return cu_enter(ring, submit, wait, flags, &timeout);
 }
 
 /// How many entries were prepared since the last flush.
@@ -257,6 +268,5 @@ long long cu_descriptor_limit(void);
 int cu_set_reset_on_close(int descriptor);
 int cu_catch_signal(int signal, int event_descriptor);
 void cu_release_signal(int signal);
-int cu_ignore_broken_pipe(void);
 
 #endif

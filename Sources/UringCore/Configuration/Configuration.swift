@@ -52,7 +52,7 @@ public struct Configuration: Sendable {
         loop.ringEntries = try reader.powerOfTwo(.ringEntries, default: 256, in: 4...32_768)
         loop.completionEntries = try reader.powerOfTwo(
             .completionEntries,
-            default: 4_096,
+            default: min(65_536, max(4_096, 4 * loop.ringEntries)),
             in: 8...65_536
         )
         guard loop.completionEntries >= loop.ringEntries else {
@@ -100,7 +100,7 @@ public struct Configuration: Sendable {
         return environment
     }
 
-    /// The settings in force, a line each, for the log at start.
+    /// The settings in force, one phrase each.
     public var resolvedSettings: [String] {
         [
             "cores \(cores)", "ring entries \(loop.ringEntries)",

@@ -4,7 +4,7 @@ internal import CNUMA
 ///
 /// > Thread: Any thread.
 public enum CoreSelection: Hashable, Sendable, CustomStringConvertible {
-    /// As many as suit the machine.
+    /// The runtime chooses; today that is all that are allowed.
     case auto
     /// All that are allowed.
     case all

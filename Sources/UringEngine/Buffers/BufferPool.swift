@@ -39,7 +39,7 @@ internal import Synchronization
     private let freeBuffers: UnsafeMutablePointer<BufferID>
     @safe @exclusivity(unchecked) private var freeCount: Int
     /// Buffers that the kernel may fill.
-    @safe @exclusivity(unchecked) package private(set) var kernelOwnedCount = 0
+    package var kernelOwnedCount: Int { region.bufferCount &- freeCount &- lentCount }
     /// Buffers that somebody holds.
     @safe @exclusivity(unchecked) package private(set) var lentCount = 0
     private let mostlyLentCount: Int
@@ -122,7 +122,6 @@ internal import Synchronization
     package func takeForKernel(atMost countMax: Int) -> UnsafeBufferPointer<BufferID> {
         let count = min(freeCount, max(countMax, 0))
         freeCount &-= count
-        kernelOwnedCount &+= count
         let taken = unsafe UnsafeBufferPointer(start: freeBuffers + freeCount, count: count)
         let states = unsafe states
         for position in 0..<taken.count {
@@ -148,7 +147,6 @@ internal import Synchronization
             "a completion hands out a buffer it was given"
         )
         unsafe states[Int(buffer.rawValue)] = .lent
-        kernelOwnedCount &-= 1
         lentCount &+= 1
         return BufferLease(id: buffer)
     }
@@ -244,15 +242,15 @@ internal import Synchronization
         if isHeld { _ = unsafe Unmanaged.passUnretained(self).retain() }
     }
 
-    /// The states add up to the total.
+    /// Every buffer has one state, and the counts say how many have which.
     package func checkInvariants() {
+        var counts = [0, 0, 0]
+        for position in 0..<region.bufferCount {
+            counts[Int(unsafe states[position].rawValue)] += 1
+        }
         precondition(
-            freeCount + kernelOwnedCount + lentCount == region.bufferCount,
+            counts == [freeCount, kernelOwnedCount, lentCount],
             "every buffer is free, the kernel's or lent"
-        )
-        precondition(
-            freeCount >= 0 && kernelOwnedCount >= 0 && lentCount >= 0,
-            "no count is negative"
         )
     }
 }

@@ -38,6 +38,10 @@ package final class DescriptorTable {
         self.slots = try SlotSlab(slotsMax: descriptorsMax)
     }
 
+    deinit {
+        visitAll { unsafe slots[$0].ownerReference?.release() }
+    }
+
     /// Takes a descriptor into the table, with its owner.
     ///
     /// Precondition: fewer than `descriptorsMax` are in the table (the process limit is reached

@@ -18,6 +18,7 @@ internal import Glibc
     // is checked in debug builds and wherever it comes from the kernel.
     private let base: UnsafeMutablePointer<Slot>
     private let slotsMax: Int
+    private let addressMask: Int
     private let header: UnsafeMutablePointer<Int>
 
     /// Reserves addresses for at most `slotsMax` slots, rounded up to a growth.
@@ -27,7 +28,8 @@ internal import Glibc
     package init(slotsMax: Int) throws(IOError) {
         self.slotsMax =
             (slotsMax + Self.growthSlots - 1) / Self.growthSlots * Self.growthSlots
-        let byteCount = self.slotsMax * MemoryLayout<Slot>.stride
+        self.addressMask = (1 << (Int.bitWidth - (self.slotsMax - 1).leadingZeroBitCount)) - 1
+        let byteCount = (addressMask + 1) * MemoryLayout<Slot>.stride
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         let range = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)
         guard let range = unsafe range, unsafe range != MAP_FAILED else {
@@ -44,7 +46,7 @@ internal import Glibc
 
     deinit {
         unsafe base.deinitialize(count: count)
-        unsafe munmap(base, slotsMax * MemoryLayout<Slot>.stride)
+        unsafe munmap(base, (addressMask + 1) * MemoryLayout<Slot>.stride)
         unsafe header.deallocate()
     }
 
@@ -84,5 +86,13 @@ internal import Glibc
     package func address(of index: SlotIndex) -> UnsafeMutablePointer<Slot> {
         assert(contains(index), "a slot index comes from this slab")
         return unsafe base + Int(index.rawValue)
+    }
+
+    /// Where a slot would lie whose index came from outside: always within the reserved range.
+    ///
+    /// A slot that was never made reads as zeroes. Safety: the mask keeps every index in the range.
+    @inline(__always)
+    package func boundedAddress(of index: SlotIndex) -> UnsafeMutablePointer<Slot> {
+        unsafe base + (Int(index.rawValue) & addressMask)
     }
 }

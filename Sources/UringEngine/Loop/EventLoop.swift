@@ -99,7 +99,7 @@ public final class EventLoop: @unchecked Sendable {
         self.onCallbackError = { log("a \($0.origin.rawValue) callback threw: \($0.error)") }
         try reportLock()
         try driver.base.adopt(pool.region)
-        provideBuffers()
+        provideFreeBuffers()
     }
 
     /// Makes a loop on io_uring, on the thread that will run it.

@@ -1,4 +1,4 @@
-/// The bounds of one tick and of one loop, related in `init`.
+/// The bounds of one tick and of one loop.
 ///
 /// Each says what happens when it is reached.
 ///

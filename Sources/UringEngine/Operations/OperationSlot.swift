@@ -15,12 +15,9 @@ package struct OperationSlot {
     /// In a free slot: the next free one.
     package var nextFree: SlotIndex
 
-    /// No token: its slot is out of range and its kind is none.
-    static let nobody = UInt64.max
-
     /// A slot that was never used.
     init(unusedAt index: SlotIndex) {
-        self.liveToken = Self.nobody
+        self.liveToken = Self.idle(index)
         self.nextToken = OperationToken(unusedAt: index)
         self.scratch = nil
         self.descriptorSlot = .none
@@ -28,7 +25,12 @@ package struct OperationSlot {
     }
 
     /// Between its submission and its terminal completion.
-    package var isInFlight: Bool { liveToken != Self.nobody }
+    package var isInFlight: Bool { liveToken != Self.idle(nextToken.slot) }
+
+    /// What stands for no token in the slot at `index`: a word whose own slot is another, whatever
+    /// number of low bits is looked at.
+    @inline(__always)
+    static func idle(_ index: SlotIndex) -> UInt64 { UInt64(~index.rawValue) }
 
     /// The operation's token.
     ///

@@ -8,8 +8,6 @@
     // beyond a call.
     private let slots: SlotSlab<OperationSlot>
     @safe @exclusivity(unchecked) private var firstFree = SlotIndex.none
-    /// Operations begun and not ended.
-    @safe @exclusivity(unchecked) package private(set) var inFlightCount = 0
     /// Completions whose token named no operation: each is a bug of ours or of the kernel.
     @safe @exclusivity(unchecked) package private(set) var staleCount: UInt64 = 0
     private let operationsMax: Int
@@ -20,6 +18,8 @@
     package init(operationsMax: Int) throws(IOError) {
         self.operationsMax = operationsMax
         self.slots = try SlotSlab(slotsMax: operationsMax)
+        // The first slots at once: a token of zeroes must not meet a slot that was never made.
+        addSlots()
     }
 
     /// Takes a slot for a new operation.
@@ -33,15 +33,15 @@
         let token = unsafe slot.pointee.nextToken.with(kind)
         unsafe slot.pointee.liveToken = token.rawValue
         unsafe slot.pointee.descriptorSlot = descriptorSlot
-        inFlightCount &+= 1
         return token
     }
 
     /// Where the slot of an operation in flight lies, or nil for a stale token.
     @inline(__always)
     func resolve(_ token: OperationToken) -> UnsafeMutablePointer<OperationSlot>? {
-        guard slots.contains(token.slot) else { return nil }
-        let slot = unsafe slots.address(of: token.slot)
+        // A slot holds only tokens of its own index, and one that was never made holds zeroes,
+        // which name slot 0: no index needs a check of its own.
+        let slot = unsafe slots.boundedAddress(of: token.slot)
         guard unsafe slot.pointee.liveToken == token.rawValue else { return nil }
         return unsafe slot
     }
@@ -54,17 +54,26 @@
     func end(_ slot: UnsafeMutablePointer<OperationSlot>, at index: SlotIndex) {
         unsafe assert(slot.pointee.isInFlight, "an operation ends once")
         unsafe assert(slot.pointee.scratch == nil, "scratch memory is given back first")
-        unsafe slot.pointee.liveToken = OperationSlot.nobody
+        unsafe slot.pointee.liveToken = OperationSlot.idle(index)
         unsafe slot.pointee.nextToken = slot.pointee.nextToken.next
         unsafe slot.pointee.nextFree = firstFree
         firstFree = index
-        inFlightCount &-= 1
     }
 
     /// Gives a slot back after the terminal completion; the generation moves on.
     package func end(_ index: SlotIndex) {
         precondition(slots[index].isInFlight, "an operation ends once")
         unsafe end(slots.address(of: index), at: index)
+    }
+
+    /// Operations begun and not ended, counted when asked for.
+    package var inFlightCount: Int {
+        var count = 0
+        for position in 0..<UInt32(slots.count)
+        where slots[SlotIndex(rawValue: position)].isInFlight {
+            count += 1
+        }
+        return count
     }
 
     /// Counts a completion that names no operation in flight.

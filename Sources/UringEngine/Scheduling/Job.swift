@@ -23,18 +23,4 @@ package enum Job: @unchecked Sendable {
     case target(any JobTarget, tag: UInt8)
     /// A step of a Swift task.
     case executor(UnownedJob)
-
-    /// Runs the job, once.
-    ///
-    /// - Parameter runExecutorJob: Runs a task's step: the executor is known to the face that
-    ///   queued it, not here.
-    /// - Throws: What a closure threw.
-    @inline(__always)
-    package consuming func run(runExecutorJob: (UnownedJob) -> Void) throws {
-        switch consume self {
-        case .closure(let body): try body()
-        case .target(let target, let tag): target.runJob(tag: tag)
-        case .executor(let job): runExecutorJob(job)
-        }
-    }
 }

@@ -12,9 +12,9 @@ package import UringEngine
 /// let loop = try EventLoop(driver: .custom(driver))
 /// …                                            // the loop listens
 /// let peer = driver.acceptConnection(on: listener)
-/// try loop.tick()
+/// try loop.runOnce()
 /// driver.deliver([1, 2, 3], on: peer)
-/// try loop.tick()
+/// try loop.runOnce()
 /// #expect(driver.lastOperation(of: .send, on: peer)?.verb.bytes == [1, 2, 3])
 /// driver.completeSend(on: peer, .all)
 /// ```

@@ -66,3 +66,14 @@ extension ReadyQueue {
         }
     }
 }
+
+extension Job {
+    /// Runs the job, once, as the loop would.
+    func run(runExecutorJob: (UnownedJob) -> Void) throws {
+        switch self {
+        case .closure(let body): try body()
+        case .target(let target, let tag): target.runJob(tag: tag)
+        case .executor(let job): runExecutorJob(job)
+        }
+    }
+}

@@ -1,7 +1,7 @@
 import Glibc
 
-/// An endless stream of bytes whose every position is known: byte-exact where a checksum would only say that
-/// something is wrong.
+/// An endless stream of bytes whose every position is known: byte-exact where a checksum would
+/// only say that something is wrong.
 ///
 /// Its period is a prime, so that a buffer that is lost, doubled or moved never fits.
 struct Pattern: Sendable {

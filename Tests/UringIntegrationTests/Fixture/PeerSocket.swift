@@ -93,7 +93,7 @@ class PeerSocket: @unchecked Sendable {
 final class RawListener: PeerSocket, @unchecked Sendable {
     private(set) var address: SocketAddress
 
-    /// - Parameter backlog: nil does not listen.
+    /// Binds, and listens unless `backlog` is nil.
     init(backlog: Int32?, on wished: SocketAddress = .ipv4(0x7F00_0001, port: 0)) throws {
         address = wished
         try super.init(for: wished)

@@ -83,7 +83,7 @@ extension Integration {
             }
         }
 
-        @Test func IPv6ListenerIsDualStack() throws {
+        @Test func dualStackIsTheDefaultOfAnIPv6Listener() throws {
             try withLoop { server in
                 let listening = try server.listen(on: Self.anyIPv6) { EchoHandler() }
                 let port = listening.address.port
@@ -136,7 +136,8 @@ extension Integration {
                 $0.limits.connectionsMax = 4
             } _: { server in
                 let listening = try server.listen { EchoHandler() }
-                // The kernel completes the handshake of all; those beyond the limit wait to be served.
+                // The kernel completes the handshake of all; those beyond the limit wait to be
+                // served.
                 let peers = try (0..<40).map { _ in try listening.connect() }
                 for (number, peer) in peers.enumerated() {
                     try peer.send(Pattern(seed: number), 0..<100)

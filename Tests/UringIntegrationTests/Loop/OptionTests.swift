@@ -32,6 +32,9 @@ extension Integration {
                 try peer.send([1])
                 try server.eventually("the pool is used up") { $0.metrics.starvations > 0 }
                 #expect(try server.run { $0.quarantine.count } == 16)
+                // Without a buffer it cannot see that its peer goes away.
+                let handler = try listening.accepted()
+                try server.run { _ in handler.transport?.abort() }
             }
         }
 

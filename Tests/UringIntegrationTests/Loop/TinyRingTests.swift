@@ -4,7 +4,8 @@ import Testing
 
 extension Integration {
     @Suite("Tiny rings") struct TinyRingTests {
-        /// The loop stands still while everything happens at once: far more completions than the queue has places.
+        /// The loop stands still while everything happens at once: far more completions than the
+        /// queue has places.
         @Test(arguments: Rung.all, [4, 8])
         func completionQueueOverflowLosesNothing(rung: Rung, entries: Int) throws {
             DescriptorLimit.raise()
@@ -32,7 +33,8 @@ extension Integration {
                 for (number, peer) in peers.enumerated() {
                     try peer.expect(Pattern(seed: number), 0..<3_000)
                 }
-                // Only there the kernel produces completions while the loop looks away; elsewhere it stops in time.
+                // Only there the kernel produces completions while the loop looks away; elsewhere
+                // it stops in time.
                 guard rung.name == "plain ring" else { return }
                 #expect(try server.run { $0.metrics.overflows } > 0, "the path was taken")
             }

@@ -16,13 +16,15 @@ extension Integration {
                 let handler = try listening.accepted(PausingHandler.self)
                 var sent = peer.sendWhilePossible(pattern, from: 0, pieceBytes: pieceBytes)
                 try handler.firstBytes.wait("the first bytes")
-                // Only the accept is left: the cancelled receive has ended, whatever it still brought.
+                // Only the accept is left: the cancelled receive has ended, whatever it still
+                // brought.
                 try server.eventually("the receive ended") { $0.operations.inFlightCount == 1 }
                 sent = peer.sendWhilePossible(pattern, from: sent, pieceBytes: pieceBytes)
+                let overshoot = rung.overshootBuffers(pieceBytes: pieceBytes)
                 let (count, parked, cap) = try server.run { loop in
                     (
                         handler.receiveCount, handler.transport?.parkedPinnedBytes ?? -1,
-                        loop.inputCapBytes + 33 * loop.options.bufferBytes
+                        loop.inputCapBytes + overshoot * loop.options.bufferBytes
                     )
                 }
                 #expect(count == 1)
@@ -67,7 +69,9 @@ extension Integration {
                 sent = firehose.sendWhilePossible(flood, from: sent, pieceBytes: 64)
                 try exchange(peers, byteCount: 500)
                 let parked = try server.run { _ in handler.transport?.parkedPinnedBytes ?? -1 }
-                let cap = server.loop.inputCapBytes + 33 * server.loop.options.bufferBytes
+                let overshoot =
+                    rung.overshootBuffers(pieceBytes: 64) * server.loop.options.bufferBytes
+                let cap = server.loop.inputCapBytes + overshoot
                 #expect((0...cap).contains(parked))
                 // While reading is paused it cannot see that its peer goes away.
                 try server.run { _ in handler.transport?.abort() }
@@ -114,7 +118,8 @@ extension Integration {
             }
         }
 
-        /// A peer that sends without reading must not make an echo hold more than the watermark and the cap.
+        /// A peer that sends without reading must not make an echo hold more than the watermark
+        /// and the cap.
         @Test(arguments: Rung.all)
         func echoToAPeerThatDoesNotReadHoldsItsMemory(rung: Rung) throws {
             try withLoop(rung) { server in
@@ -131,7 +136,8 @@ extension Integration {
                         + (handler.transport?.parkedPinnedBytes ?? 0)
                 }
                 let loop = server.loop
-                let overshoot = 33 * loop.options.bufferBytes
+                let overshoot =
+                    rung.overshootBuffers(pieceBytes: 10_000) * loop.options.bufferBytes
                 #expect(held <= 262_144 + loop.inputCapBytes + overshoot)
                 try peer.expect(pattern, 0..<sent)
             }

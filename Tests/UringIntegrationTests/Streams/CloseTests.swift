@@ -47,7 +47,8 @@ extension Integration {
             }
         }
 
-        /// The linger limits are far too small for this peer, and must not count before it has everything.
+        /// The linger limits are far too small for this peer, and must not count before it has
+        /// everything.
         @Test(arguments: Rung.all)
         func closeToASlowReaderDeliversEverything(rung: Rung) throws {
             try withLoop(rung) { server in
@@ -132,7 +133,8 @@ extension Integration {
             }
         }
 
-        /// All was handed to the kernel, and the peer takes none of it: the deadline holds after FIN, too.
+        /// All was handed to the kernel, and the peer takes none of it: the deadline holds after
+        /// FIN, too.
         @Test(arguments: Rung.all)
         func lingeringWithoutProgressEndsInAReset(rung: Rung) throws {
             try withLoop(rung) { server in

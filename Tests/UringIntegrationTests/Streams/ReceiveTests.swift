@@ -69,6 +69,37 @@ extension Integration {
         }
 
         @Test(arguments: Rung.all)
+        func starvedConnectionsWaitForBuffersWithoutSpinning(rung: Rung) throws {
+            let configure = { (options: inout LoopOptions) in
+                options.bufferBytes = 1_024
+                options.bufferCount = 2
+            }
+            try withLoop(rung, configure) { server in
+                let hoard = Hoard()
+                let keeping = try server.listen { HoardingHandler(hoard) }
+                let listening = try server.listen { EchoHandler() }
+                for _ in 0..<2 {
+                    try keeping.connect().send([1])
+                    try hoard.grown.wait("a buffer that is kept")
+                }
+                let peers = try (0..<20).map { _ in try listening.connect() }
+                for (number, peer) in peers.enumerated() {
+                    try peer.send(Pattern(seed: number), 0..<500)
+                }
+                try server.eventually("all starve") { $0.starved.count >= 20 }
+                let before = try server.run { $0.metrics.enters }
+                try passTime(.milliseconds(100))
+                let enters = try server.run { $0.metrics.enters } - before
+                #expect(enters < 50)
+                try server.run { _ in hoard.first = nil }
+                for (number, peer) in peers.enumerated() {
+                    try peer.expect(Pattern(seed: number), 0..<500)
+                }
+                try server.run { _ in hoard.second = nil }
+            }
+        }
+
+        @Test(arguments: Rung.all)
         func echoesBulkPeersOnTheDefaultPool(rung: Rung) throws {
             try withLoop(rung) { server in
                 let listening = try server.listen { EchoHandler() }
@@ -130,5 +161,30 @@ private final class DuplexHandler: TestHandler, @unchecked Sendable {
 
     override func writingResumed(on transport: StreamTransport) throws {
         try sender.resumeWriting(on: transport)
+    }
+}
+
+/// Keeps two pool buffers.
+private final class Hoard: @unchecked Sendable {
+    var first: ReceivedBytes?
+    var second: ReceivedBytes?
+    let grown = Gate()
+}
+
+private final class HoardingHandler: TestHandler, @unchecked Sendable {
+    private let hoard: Hoard
+
+    init(_ hoard: Hoard) {
+        self.hoard = hoard
+        super.init()
+    }
+
+    override func take(_ bytes: consuming ReceivedBytes, on transport: StreamTransport) {
+        if hoard.first == nil {
+            hoard.first = consume bytes
+        } else {
+            hoard.second = consume bytes
+        }
+        hoard.grown.open()
     }
 }

@@ -4,8 +4,9 @@ import Testing
 
 extension Integration {
     @Suite("Descriptor reuse") struct ReuseTests {
-        /// Connections end in every way there is, some with bytes on their way in both directions; the next one gets the same
-        /// descriptor number and slot, and must see nothing but its own bytes.
+        /// Connections end in every way there is, some with bytes on their way in both
+        /// directions; the next one gets the same descriptor number and slot, and must see
+        /// nothing but its own bytes.
         @Test(arguments: Rung.all)
         func rapidReuseNeverMixesConnections(rung: Rung) throws {
             let connectionCount = rung.featuresOff.isEmpty ? 20_000 : 1_000

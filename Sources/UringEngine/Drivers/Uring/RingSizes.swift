@@ -1,10 +1,15 @@
 /// How large a ring is: entries to submit, completions, and provided buffers.
 ///
-/// All are powers of two. > Thread: Any thread.
+/// All are powers of two.
+///
+/// > Thread: Any thread.
 package struct RingSizes: Hashable, Sendable {
     /// Entries of the submission queue.
     package var submissionEntries: Int
-    /// Entries of the completion queue, at least four times those of the submission queue.
+    /// Entries of the completion queue.
+    ///
+    /// Halving keeps at least four times those of the submission queue; a size that was asked for
+    /// stands.
     package var completionEntries: Int
     /// Entries of the provided-buffer ring.
     package var providedEntries: Int

@@ -92,6 +92,7 @@ extension UringDriver {
     }
 
     /// Sends one run of bytes, waiting in the kernel for room for all of it.
+    @inline(__always)
     package func send(
         _ token: OperationToken,
         on descriptor: Descriptor,
@@ -155,7 +156,7 @@ extension UringDriver {
         unsafe operationsInFlight &+= 1
         // Behind a backlog every entry queues: a cancel must not overtake the operation it is meant
         // for.
-        if unsafe !hasBacklog, let entry = unsafe cu_next_entry(raw) { return unsafe entry }
+        if unsafe !hasBacklog, unsafe cu_has_room(raw) { return unsafe cu_take_entry(raw) }
         return unsafe entryBeyondQueue()
     }
 

@@ -69,7 +69,9 @@ extension UringDriver {
 
     /// Reaps until nothing is in flight or the round is over.
     ///
-    /// It enters the kernel at least once. - Returns: false when the kernel refuses to be waited
+    /// It enters the kernel at least once.
+    ///
+    /// - Returns: false when the kernel refuses to be waited
     /// for.
     private func reap(until round: UInt64, _ drain: inout Drain) -> Bool {
         while true {

@@ -1,6 +1,8 @@
 /// How an io_uring driver is set up.
 ///
-/// The engine reads no environment: who embeds it decides. > Thread: Before start only.
+/// The engine reads no environment: who embeds it decides.
+///
+/// > Thread: Before start only.
 package struct UringDriverOptions {
     /// The sizes wanted; less under a small memory limit, and the log says so.
     package var sizes = RingSizes.standard

@@ -138,7 +138,9 @@ extension UringRing {
 extension UringRing {
     /// Hands over what is prepared and waits for one completion, on any rung.
     ///
-    /// For set-up and shut-down. - Returns: as `enter`.
+    /// For set-up and shut-down.
+    ///
+    /// - Returns: as `enter`.
     func submitAndWait(within nanoseconds: Int64) -> Int32 {
         let submit = unsafe cu_flush_entries(raw)
         let isAsleep =

@@ -2,7 +2,7 @@ internal import DequeModule
 
 /// One connected stream: its writes queue here, its reads go to its handler.
 ///
-/// > Thread: On-loop only; checked at each call.
+/// > Thread: On-loop only; what changes something checks that.
 /// > Ownership: The loop keeps it until its descriptor is closed; the handler is let go with
 /// > `connectionLost`.
 @safe public final class StreamTransport: DescriptorOwner {
