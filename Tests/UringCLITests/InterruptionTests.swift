@@ -34,7 +34,7 @@ struct InterruptionTests {
         let peers = try server.peer("hold.py", "--flowing", "2")
         _ = try server.process.wait()
         #expect(server.process.end == .status(1))
-        let complaints = server.process.errorLines.filter { $0.hasPrefix("uringcore: ") }
+        let complaints = server.process.complaints
         #expect(complaints.count == 1)
         #expect(complaints.first?.contains("wait on fd") == true)
         #expect(complaints.first?.contains("failed: \(error)") == true)
@@ -49,7 +49,8 @@ struct InterruptionTests {
         let server = try ChildProcess(command + [Programs.uringcore, "echo", "--port", "0"])
         #expect(try server.wait().isEmpty)
         #expect(server.end == .status(1))
-        #expect(server.errorLines.count == 1, "\(server.errorLines)")
-        #expect(server.errorText.hasPrefix("uringcore: set up ring failed: \(error) "))
+        #expect(server.complaints.count == 1, "\(server.errorLines)")
+        let start = "uringcore: set up ring failed: \(error) "
+        #expect(server.complaints.first?.hasPrefix(start) == true)
     }
 }

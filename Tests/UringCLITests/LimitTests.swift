@@ -40,7 +40,7 @@ struct LimitTests {
         }
         _ = try server.wait()
         #expect(server.end == .status(1))
-        let complaints = server.errorLines.filter { $0.hasPrefix("uringcore: ") }
+        let complaints = server.complaints
         #expect(complaints.count == 1)
         #expect(complaints.first?.contains("ENOMEM") == true)
         #expect(complaints.first?.contains("locked memory is limited to 0 bytes") == true)
@@ -55,7 +55,7 @@ struct LimitTests {
         )
         #expect(try server.wait().isEmpty)
         #expect(server.end == .status(1))
-        let complaints = server.errorLines.filter { $0.hasPrefix("uringcore: ") }
+        let complaints = server.complaints
         #expect(complaints.count == 1)
         #expect(complaints.first?.hasPrefix("uringcore: lock failed: ") == true)
         #expect(complaints.first?.contains("4194304 bytes") == true)

@@ -14,11 +14,11 @@ struct SetupFailureTests {
         #expect(output.isEmpty, sourceLocation: sourceLocation)
         #expect(server.end == .status(1), sourceLocation: sourceLocation)
         #expect(
-            server.errorLines.count == 1,
+            server.complaints.count == 1,
             "\(server.errorLines)",
             sourceLocation: sourceLocation
         )
-        return server.errorLines.last ?? ""
+        return server.complaints.last ?? ""
     }
 
     @Test func byASeccompProfileThatForbidsIt() throws {
@@ -84,7 +84,7 @@ struct SetupFailureTests {
         }
         _ = try server.wait()
         #expect(server.end == .status(1))
-        let complaints = server.errorLines.filter { $0.hasPrefix("uringcore: ") }
+        let complaints = server.complaints
         #expect(complaints.count == 1, "\(server.errorLines)")
         #expect(complaints.first?.contains("EMFILE") == true)
     }

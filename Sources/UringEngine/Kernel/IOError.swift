@@ -57,6 +57,7 @@ extension IOError {
         case parseAddress = "parse address"
         case poll
         case post
+        case readAddress = "read address"
         case receive
         case registerBuffers = "register buffers"
         case send

@@ -29,7 +29,16 @@
     @inline(__always)
     func submitAndWait(_ bound: WaitBound) throws(IOError) {
         guard case .uring(let driver) = self else { return try base.submitAndWait(bound) }
-        try unsafe driver.takeUnretainedValue().submitAndWait(bound)
+        // The borrowed call takes no typed throws; the error comes out beside it.
+        var failure: IOError?
+        unsafe driver._withUnsafeGuaranteedRef { driver in
+            do throws(IOError) {
+                try driver.submitAndWait(bound)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
     }
 
     @inline(__always)

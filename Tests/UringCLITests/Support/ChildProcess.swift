@@ -105,6 +105,11 @@ final class ChildProcess {
         errorText.split(separator: "\n").map(String.init)
     }
 
+    /// Those by which the tool says why it ends; the others are its log.
+    var complaints: [String] {
+        errorLines.filter { $0.hasPrefix("uringcore: ") }
+    }
+
     /// Returns false at the end of standard output: no process that writes it is left.
     private func readMore(until deadline: ContinuousClock.Instant) throws -> Bool {
         var waiting = pollfd(fd: output, events: Int16(POLLIN), revents: 0)

@@ -76,7 +76,6 @@ struct ConfigurationErrorTests {
     @Test(arguments: [
         (["URINGCORE_RING_ENTRIES": "1024", "URINGCORE_CQ_ENTRIES": "512"], "512", "1024"),
         (["URINGCORE_CQ_ENTRIES": "128"], "128", "256"),
-        (["URINGCORE_RING_ENTRIES": "8192"], "4096", "8192"),
     ])
     func namesFewerCompletionsThanSubmissions(
         _ environment: [String: String],

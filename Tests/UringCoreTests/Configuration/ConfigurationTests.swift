@@ -76,7 +76,13 @@ struct ConfigurationTests {
             try? read([setting.rawValue: value]).resolvedSettings
         }
         // How long the kernel's thread polls is no line of its own: it matters only with SQPOLL.
-        let linesMax = setting == .submissionPollIdle ? 0 : 1
+        // A larger ring brings more completions.
+        let linesMax =
+            switch setting {
+            case .submissionPollIdle: 0
+            case .ringEntries: 2
+            default: 1
+            }
         for settings in changed {
             #expect(zip(settings, plain).count { $0 != $1 } <= linesMax)
         }
@@ -111,6 +117,15 @@ struct ConfigurationTests {
             "URINGCORE_RING_ENTRIES": "1024", "URINGCORE_CQ_ENTRIES": "1024",
         ])
         #expect(configuration.loop.completionEntries == 1_024)
+    }
+
+    /// A larger ring alone is no mistake: the completions that were not set follow it.
+    @Test(arguments: [4, 256, 1_024, 2_048, 8_192, 32_768])
+    func growsTheDefaultOfCompletionsWithTheRing(_ entries: Int) throws {
+        let loop = try read(["URINGCORE_RING_ENTRIES": "\(entries)"]).loop
+        #expect(loop.ringEntries == entries)
+        #expect(loop.completionEntries >= max(4_096, entries))
+        #expect(loop.completionEntries <= 65_536)
     }
 
     @Test func readsTheEnvironmentOfTheProcess() throws {

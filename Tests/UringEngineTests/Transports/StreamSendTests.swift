@@ -129,6 +129,12 @@ import UringTesting
         try fixture.settle()
         fixture.driver.fail(.send, on: peer, with: errno)
         try fixture.settle()
+        if errno != .interrupted {
+            // Asking again at once would spin: not before the pause is over.
+            #expect(fixture.driver.inFlight(of: .send, on: peer).isEmpty)
+            fixture.driver.advance(by: .milliseconds(10))
+            try fixture.settle()
+        }
         fixture.driver.completeSend(on: peer)
         try fixture.settle()
         #expect(fixture.driver.sentBytes(on: peer) == [1, 2, 3])

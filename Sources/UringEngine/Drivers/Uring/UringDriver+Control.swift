@@ -125,11 +125,11 @@ extension UringDriver {
         }
         form.length = length
         guard result == 0 else {
-            throw IOError(.parseAddress, descriptor: descriptor, errno: .current)
+            throw IOError(.readAddress, descriptor: descriptor, errno: .current)
         }
         guard let address = SocketAddress(form) else {
             throw IOError(
-                .parseAddress,
+                .readAddress,
                 descriptor: descriptor,
                 reason: .invalidArgument,
                 detail: "address family \(form.storage.ss_family)"

@@ -157,6 +157,7 @@ enum StreamJob: UInt8 {
     case deliverParked
     case progress
     case deadline
+    case retrySend
 }
 
 extension StreamTransport: JobTarget {
@@ -170,6 +171,7 @@ extension StreamTransport: JobTarget {
         case .deadline:
             deadlineTimer = nil
             end(IOError(.receive, descriptor: descriptor, reason: .deadlineExceeded))
+        case .retrySend: if slot != .none { loop.markDirty(self) }
         case nil: preconditionFailure("a stream's jobs carry its own tags")
         }
     }

@@ -185,7 +185,7 @@ extension StreamTransport {
     private func sentOffPath(_ completion: Completion) {
         // A cancelled send can still report bytes: they are gone.
         writes.endSend(byteCount: Int(max(completion.result, 0)))
-        if let errno = completion.errno { sendFailed(errno) }
+        if let errno = completion.errno, !sendFailed(errno) { return }
         switch phase {
         case .open: if !writes.isEmpty || isEOFWanted { loop.markDirty(self) }
         case .flushing: loop.markDirty(self)
@@ -194,18 +194,24 @@ extension StreamTransport {
         checkLowWatermark()
     }
 
-    @inline(never)
-    private func sendFailed(_ errno: Errno) {
+    /// Decides what a failed send means.
+    ///
+    /// - Returns: whether the next flush may ask again at once.
+    private func sendFailed(_ errno: Errno) -> Bool {
         switch errno {
-        case .again, .interrupted, .noMemory, .noBuffers:
-            // The kernel could not take it now; the flush asks again.
-            break
-        case .cancelled:
-            // The stream is ending.
-            break
+        case .interrupted, .cancelled:
+            // A signal; or the stream is ending, and a flush does nothing then.
+            return true
+        case .again, .noMemory, .noBuffers:
+            // The kernel has no room for it now. Asking again at once would spin.
+            let retry = Job.target(self, tag: StreamJob.retrySend.rawValue)
+            let pauseNanoseconds: UInt64 = 10_000_000
+            _ = loop.addTimer(at: loop.driver.base.now() &+ pauseNanoseconds, retry)
+            return false
         default:
             // EPIPE, ECONNRESET, ETIMEDOUT, …: the peer is gone.
             end(IOError(.send, descriptor: descriptor, errno: errno))
+            return true
         }
     }
 

@@ -76,26 +76,28 @@ internal import DequeModule
     ///
     /// - Throws: `.closed` after the end, ENOTCONN and others of getsockname(2).
     public func localAddress() throws(IOError) -> SocketAddress {
-        try loop.driver.base.localAddress(of: openDescriptor())
+        try loop.driver.base.localAddress(of: openDescriptor(for: .readAddress))
     }
 
     /// The peer's address.
     ///
     /// - Throws: `.closed` after the end, ENOTCONN and others of getpeername(2).
     public func peerAddress() throws(IOError) -> SocketAddress {
-        try loop.driver.base.peerAddress(of: openDescriptor())
+        try loop.driver.base.peerAddress(of: openDescriptor(for: .readAddress))
     }
 
     /// Sets an option of the socket.
     ///
     /// - Throws: `.closed` after the end, and what setsockopt(2) says.
     public func setOption(_ option: SocketOption) throws(IOError) {
-        try loop.driver.base.setOption(option, on: openDescriptor())
+        try loop.driver.base.setOption(option, on: openDescriptor(for: .setOption))
     }
 
-    private func openDescriptor() throws(IOError) -> Descriptor {
+    private func openDescriptor(
+        for operation: IOError.Operation
+    ) throws(IOError) -> Descriptor {
         loop.checkOnLoop()
-        guard slot != .none else { throw IOError(.setOption, reason: .closed) }
+        guard slot != .none else { throw IOError(operation, reason: .closed) }
         return descriptor
     }
 

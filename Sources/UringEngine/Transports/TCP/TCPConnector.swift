@@ -199,7 +199,8 @@ extension EventLoop {
     ///   - timeout: for all of them together.
     ///   - options: how the stream behaves.
     ///   - makeHandler: called once, when a connection stands.
-    ///   - completion: called once: the transport, or the last address's error, or `.deadlineExceeded`.
+    ///   - completion: called once: the transport, or the last address's error, or
+    ///     `.deadlineExceeded`, or `.closed` before it returns when the loop was shut down.
     public func connect(
         to addresses: [SocketAddress],
         timeout: Duration = .seconds(10),
@@ -208,6 +209,10 @@ extension EventLoop {
         completion: @escaping (Result<StreamTransport, any Error>) -> Void
     ) {
         checkOnLoop()
+        guard state != .shutDown else {
+            // Nothing runs on this loop any more that could answer later.
+            return completion(.failure(IOError(.connect, reason: .closed)))
+        }
         let connector = TCPConnector(
             loop: self,
             addresses: addresses,
