@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "CUring.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -68,17 +69,22 @@ int cu_set_reset_on_close(int descriptor) {
 }
 
 // A handler may run on any thread at any time, so it does one thing: it writes an eventfd that a
-// loop polls.
+// loop polls. In a forked child, which shares the eventfd, it does not.
 static struct {
     struct sigaction previous;
     atomic_int event_descriptor; // descriptor + 1, so that zero means unused
+    atomic_int running;          // handlers between reading the descriptor and having written it
+    pid_t process;
 } caught[_NSIG];
 
 static void write_event(int signal) {
     int saved = errno;
+    atomic_fetch_add(&caught[signal].running, 1);
     int descriptor = atomic_load(&caught[signal].event_descriptor) - 1;
     uint64_t one = 1;
-    if (descriptor >= 0) (void)!write(descriptor, &one, sizeof one);
+    if (descriptor >= 0 && caught[signal].process == getpid())
+        (void)!write(descriptor, &one, sizeof one);
+    atomic_fetch_sub(&caught[signal].running, 1);
     errno = saved;
 }
 
@@ -87,7 +93,10 @@ int cu_catch_signal(int signal, int event_descriptor) {
     struct sigaction action = {.sa_handler = write_event, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
     int unused = 0;
-    if (!atomic_compare_exchange_strong(&caught[signal].event_descriptor, &unused, event_descriptor + 1)) return -EBUSY;
+    if (!atomic_compare_exchange_strong(&caught[signal].event_descriptor, &unused,
+                                        event_descriptor + 1))
+        return -EBUSY;
+    caught[signal].process = getpid();
     if (sigaction(signal, &action, &caught[signal].previous) < 0) {
         int failure = -errno;
         atomic_store(&caught[signal].event_descriptor, 0);
@@ -96,8 +105,12 @@ int cu_catch_signal(int signal, int event_descriptor) {
     return 0;
 }
 
+// The caller closes the eventfd next, so no handler may still be about to write it: its number could
+// be a connection's by then.
 void cu_release_signal(int signal) {
-    if (signal <= 0 || signal >= _NSIG || atomic_load(&caught[signal].event_descriptor) == 0) return;
+    if (signal <= 0 || signal >= _NSIG || atomic_load(&caught[signal].event_descriptor) == 0)
+        return;
     sigaction(signal, &caught[signal].previous, NULL);
     atomic_store(&caught[signal].event_descriptor, 0);
+    while (atomic_load(&caught[signal].running) > 0) sched_yield();
 }

@@ -42,10 +42,12 @@
         }
     }
 
-    /// Ends on the loop's own thread, where the pool needs no look at the thread.
+    /// Ends on a loop's own thread; `own` is that loop's pool.
+    ///
+    /// A buffer of another loop's pool takes the way back that any thread may take.
     @inline(__always)
-    consuming func endOnLoop() {
-        guard let pool = unsafe pool else {
+    consuming func end(onLoopOf own: Unmanaged<BufferPool>) {
+        guard let pool = unsafe pool, unsafe pool.toOpaque() == own.toOpaque() else {
             _ = consume self
             return
         }

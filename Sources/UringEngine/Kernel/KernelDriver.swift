@@ -41,7 +41,7 @@ package protocol KernelDriver: AnyObject {
     // MARK: Operations
 
     /// Takes connections from a listener. Results: descriptors, close-on-exec, non-blocking.
-    func accept(_ token: OperationToken, on listener: Descriptor)
+    func accept(_ token: OperationToken, on listener: Descriptor, isMultishot: Bool)
     /// Connects a socket. The address stays valid until the terminal completion.
     func connect(
         _ token: OperationToken,

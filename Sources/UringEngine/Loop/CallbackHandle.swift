@@ -3,7 +3,7 @@
 /// > Thread: On-loop only.
 public final class CallbackHandle: JobTarget {
     private var body: (() throws -> Void)?
-    private unowned let loop: EventLoop
+    private let loop: EventLoop
 
     init(loop: EventLoop, _ body: @escaping () throws -> Void) {
         self.loop = loop

@@ -13,6 +13,8 @@ extension EventLoop {
 
     /// Asks for the end of an operation, by token and never by descriptor number.
     func cancel(_ target: OperationToken, on slot: SlotIndex) {
+        // The driver ended what it could; there is nobody left to ask.
+        guard state != .shutDown else { return }
         let token = begin(.cancel, on: slot)
         driver.base.cancel(token, target: target)
     }

@@ -3,15 +3,16 @@ internal import Glibc
 
 /// The tick, in the order of its phases.
 extension EventLoop {
-    func tick(mayWait: Bool) throws(IOError) {
+    func tick(mayWait: Bool, waitsAfterWork: Bool = true) throws(IOError) {
         try asCurrent { () throws(IOError) in
             counters.ticks &+= 1
             cachedNow = nil
+            hasRunWork = false
             takePosted()
             fireTimers()
             runReady()
             flushWrites()
-            try submitAndWait(mayWait: mayWait)
+            try submitAndWait(mayWait: mayWait && (waitsAfterWork || !hasRunWork))
             reap()
             assert(checkInvariants())
         }
@@ -23,6 +24,7 @@ extension EventLoop {
     private func takePosted() {
         pool.collectReturns()
         guard scheduler.take(into: &posted) > 0 else { return }
+        hasRunWork = true
         while let job = posted.popFirst() { run(job) }
     }
 
@@ -31,6 +33,7 @@ extension EventLoop {
         let now = now
         var budget = options.limits.timersPerTickMax
         while budget > 0, let job = timers.popDue(now: now) {
+            hasRunWork = true
             run(job, origin: .timer)
             budget &-= 1
         }
@@ -40,6 +43,7 @@ extension EventLoop {
     private func runReady() {
         var remaining = min(ready.count, options.limits.jobsPerTickMax)
         guard remaining > 0 else { return }
+        hasRunWork = true
         let end = driver.base.now() &+ options.limits.jobsBudget.clampedNanoseconds
         while remaining > 0, let job = ready.popFirst() {
             run(job)

@@ -1,12 +1,14 @@
 /// Jobs and timers.
 extension EventLoop {
-    /// Runs `body` in this tick or the next, after what was scheduled before it.
+    /// Runs `body` in this tick or the next, after what was scheduled before it; never, once the loop
+    /// was shut down.
     ///
     /// What it throws goes to `onCallbackError`.
     ///
     /// > Thread: On-loop only.
     public func callSoon(_ body: @escaping () throws -> Void) {
         checkOnLoop()
+        guard state != .shutDown else { return }
         ready.append(.closure(body))
     }
 
@@ -16,6 +18,10 @@ extension EventLoop {
     public func callSoonWithHandle(_ body: @escaping () throws -> Void) -> CallbackHandle {
         checkOnLoop()
         let handle = CallbackHandle(loop: self, body)
+        guard state != .shutDown else {
+            handle.cancel()
+            return handle
+        }
         ready.append(.target(handle, tag: 0))
         return handle
     }
@@ -62,7 +68,10 @@ extension EventLoop {
     /// Sets a timer for an internal job.
     package func addTimer(at nanoseconds: UInt64, _ job: Job) -> TimerID {
         checkOnLoop()
-        return timers.add(deadline: nanoseconds, payload: job)
+        let id = timers.add(deadline: nanoseconds, payload: job)
+        // A loop that was shut down fires no timer, and keeps nothing for one.
+        if state == .shutDown { _ = timers.cancel(id) }
+        return id
     }
 
     /// Takes a timer back; one that fired is left alone.

@@ -9,6 +9,9 @@ extension EventLoop {
         descriptors.visitAll { descriptors[$0].owner?.drain() }
     }
 
+    /// The loop was shut down: nothing runs on it any more.
+    public var isShutDown: Bool { state == .shutDown }
+
     /// Nothing is open any more.
     public var isDrained: Bool { descriptors.count == 0 }
 
@@ -29,6 +32,7 @@ extension EventLoop {
         scheduler.close()
         let end = driver.base.now() &+ grace.clampedNanoseconds
         reapToZero(until: end)
+        runLastJobs()
         state = .shutDown
         let now = driver.base.now()
         let leftCount = driver.base.shutDown(graceNanoseconds: end > now ? end - now : 0)
@@ -63,6 +67,17 @@ extension EventLoop {
             // A job may open something before the wait; then the wait is not for that.
             mayWait = ready.isEmpty
         } while driver.base.now() < end && (descriptors.count > 0 || !ready.isEmpty)
+    }
+
+    /// What the last tick queued, `connectionLost` among it, is owed even when the grace is over.
+    private func runLastJobs() {
+        var remaining = ready.count
+        while remaining > 0, let job = ready.popFirst() {
+            run(job)
+            remaining &-= 1
+        }
+        // What these asked for in their turn is too late, and would keep the loop alive.
+        while ready.popFirst() != nil {}
     }
 
     /// The driver ended what the grace was too short for; its completions are never seen, so nobody

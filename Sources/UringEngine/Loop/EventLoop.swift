@@ -52,6 +52,8 @@ public final class EventLoop: @unchecked Sendable {
     @safe @exclusivity(unchecked) var batch: CompletionBatch
     @safe @exclusivity(unchecked) var state = State.idle
     @safe @exclusivity(unchecked) var cachedNow: UInt64?
+    /// This tick ran a job or a timer.
+    @safe @exclusivity(unchecked) var hasRunWork = false
     @safe @exclusivity(unchecked) var counters = LoopMetrics()
     @safe @exclusivity(unchecked) var openConnections = 0
     /// Listeners that wait for a free descriptor or for a place below the connection limit.
@@ -157,12 +159,14 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Runs one tick.
     ///
-    /// - Parameter mayWait: park until something happens, when nothing is ready.
+    /// - Parameter mayWait: park until something happens, when there was nothing to do. A tick that
+    ///   ran a job or a timer does not park after it: it may have brought about what the caller waits
+    ///   for.
     /// - Throws: an error of `.wait` when the kernel refuses to wait.
     public func runOnce(mayWait: Bool = false) throws(IOError) {
         try enter()
         defer { leave() }
-        try tick(mayWait: mayWait)
+        try tick(mayWait: mayWait, waitsAfterWork: false)
     }
 
     private func enter() throws(IOError) {

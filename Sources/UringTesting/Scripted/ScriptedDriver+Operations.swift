@@ -4,7 +4,7 @@ package import UringEngine
 
 extension ScriptedDriver {
     /// Records an accept.
-    package func accept(_ token: OperationToken, on listener: Descriptor) {
+    package func accept(_ token: OperationToken, on listener: Descriptor, isMultishot: Bool) {
         prepare(token, .accept(listener))
     }
 

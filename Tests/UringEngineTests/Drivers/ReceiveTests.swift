@@ -155,7 +155,7 @@ struct ReceiveTests {
         let (listener, address) = try driver.loopbackListener()
         let client = try driver.openStreamSocket(for: address)
         let accept = harness.token(.accept)
-        driver.accept(accept, on: listener)
+        driver.accept(accept, on: listener, isMultishot: true)
         let form = UnsafeMutablePointer<cu_address>.allocate(capacity: 1)
         defer { form.deallocate() }
         form.initialize(to: cu_address())

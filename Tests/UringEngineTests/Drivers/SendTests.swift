@@ -61,7 +61,7 @@ struct SendTests {
         let driver = harness.driver
         let (listener, address) = try driver.loopbackListener()
         let accept = harness.token(.accept)
-        driver.accept(accept, on: listener)
+        driver.accept(accept, on: listener, isMultishot: true)
         let client = try driver.openStreamSocket(for: address)
         let form = UnsafeMutablePointer<cu_address>.allocate(capacity: 1)
         defer { form.deallocate() }

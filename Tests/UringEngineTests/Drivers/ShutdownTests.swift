@@ -57,7 +57,7 @@ struct ShutdownTests {
             form.initialize(to: cu_address())
             try address.store(in: &form.pointee)
             for client in clients { driver.connect(harness.token(.connect), on: client, to: form) }
-            driver.accept(harness.token(.accept), on: listener)
+            driver.accept(harness.token(.accept), on: listener, isMultishot: true)
             try driver.submitAndWait(.poll)
             #expect(driver.shutDown(graceNanoseconds: DriverHarness.patience) == 0)
             for descriptor in clients + [listener] { driver.close(descriptor) }
@@ -70,7 +70,7 @@ struct ShutdownTests {
             let harness = try DriverHarness()
             let driver = harness.driver
             let (listener, address) = try driver.loopbackListener()
-            driver.accept(harness.token(.accept), on: listener)
+            driver.accept(harness.token(.accept), on: listener, isMultishot: true)
             try driver.submitAndWait(.poll)
             #expect(driver.shutDown(graceNanoseconds: DriverHarness.patience) == 0)
             driver.close(listener)

@@ -40,7 +40,7 @@ struct SubmissionTests {
         let driver = harness.driver
         let (listener, address) = try driver.loopbackListener()
         var accept = harness.token(.accept)
-        driver.accept(accept, on: listener)
+        driver.accept(accept, on: listener, isMultishot: true)
         try driver.submitAndWait(.poll)
         var clients: [Descriptor] = []
         var form = cu_address()
@@ -60,7 +60,7 @@ struct SubmissionTests {
                 if completion.result >= 0 { accepted.append(completion.result) }
                 guard completion.isTerminal, accepted.count < clients.count else { continue }
                 accept = harness.token(.accept)
-                driver.accept(accept, on: listener)
+                driver.accept(accept, on: listener, isMultishot: true)
             }
         }
         #expect(Set(accepted).count == 60)
@@ -94,7 +94,7 @@ struct SubmissionTests {
         let harness = try DriverHarness { $0.featuresOff = [.submitAll] }
         let driver = harness.driver
         let bad = harness.token(.poll)
-        driver.accept(bad, on: Descriptor(rawValue: -1))
+        driver.accept(bad, on: Descriptor(rawValue: -1), isMultishot: true)
         for _ in 0..<5 {
             driver.cancel(harness.token(.cancel), target: harness.token(.receive))
         }

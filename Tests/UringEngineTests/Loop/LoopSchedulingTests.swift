@@ -160,4 +160,14 @@ import UringTesting
             runOnThreads(1) { _ in loop.callSoon {} }
         }
     }
+
+    @Test func aTickThatRanAJobDoesNotWaitAfterIt() throws {
+        let fixture = try LoopFixture()
+        var isDone = false
+        fixture.loop.callSoon { isDone = true }
+        // Waiting would be for ever, which the scripted kernel refuses.
+        while !isDone { try fixture.loop.runOnce(mayWait: true) }
+        #expect(fixture.driver.waits.last?.bound == .poll)
+        try fixture.expectBaseline()
+    }
 }

@@ -125,4 +125,40 @@ import UringTesting
         #expect(fixture.loop.isDrained)
         try fixture.expectBaseline()
     }
+
+    @Test func tellsHandlersEvenWithoutAnyGrace() throws {
+        let fixture = try LoopFixture()
+        let (_, handler) = try fixture.connect()
+        _ = fixture.loop.shutDown(grace: .zero)
+        if fixture.loop.descriptors.count == 0 { #expect(handler.log == ["made", "lost"]) }
+        #expect(fixture.loop.ready.isEmpty == true, "nothing that keeps the loop alive is left")
+    }
+
+    @Test func keepsNothingThatIsAskedForAfterTheEnd() throws {
+        final class Token {}
+        let fixture = try LoopFixture()
+        let loop = fixture.loop
+        #expect(loop.shutDown() == 0)
+        weak var job: Token?
+        weak var timer: Token?
+        do {
+            let (first, second) = (Token(), Token())
+            (job, timer) = (first, second)
+            loop.callSoon { _ = first }
+            loop.callLater(.seconds(1)) { _ = second }
+            #expect(loop.callSoonWithHandle { _ = first }.isDone)
+        }
+        #expect(job == nil)
+        #expect(timer == nil)
+        var answer: Result<StreamTransport, any Error>?
+        loop.connect(
+            to: [scriptedLoopback],
+            makeHandler: { RecordingHandler() },
+            completion: { answer = $0 }
+        )
+        #expect(throws: IOError(.connect, reason: .closed)) { try answer?.get() }
+        #expect(throws: IOError(.watchSignal, reason: .closed)) {
+            _ = try SignalWatch(10, on: loop) {}
+        }
+    }
 }

@@ -65,6 +65,8 @@ import UringTesting
         #expect(fixture.driver.waits.last?.bound == .deadline(start + 3_000_000))
         try fixture.loop.runOnce(mayWait: true)
         #expect(count == 1)
+        #expect(fixture.driver.waits.last?.bound == .poll, "a timer ran: the caller looks first")
+        try fixture.loop.runOnce(mayWait: true)
         #expect(fixture.driver.waits.last?.bound == .deadline(start + 7_000_000))
         try fixture.tick()
         #expect(count == 2)

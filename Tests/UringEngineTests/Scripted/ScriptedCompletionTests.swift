@@ -119,7 +119,7 @@ import UringTesting
         let listener = try driver.openStreamSocket(for: scriptedLoopback)
         try driver.bind(listener, to: scriptedLoopback)
         try driver.listen(on: listener, backlog: 8)
-        driver.accept(tokens.next(.accept), on: listener)
+        driver.accept(tokens.next(.accept), on: listener, isMultishot: true)
         try driver.submitAndWait(.poll)
         let first = driver.acceptConnection(on: listener)
         let second = driver.acceptConnection(on: listener, isTerminal: true)

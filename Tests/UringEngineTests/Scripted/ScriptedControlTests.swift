@@ -116,7 +116,7 @@ import UringTesting
         let memory = try ScriptedPool()
         try driver.publishAll(of: memory.region)
         let listener = try driver.openStreamSocket(for: scriptedLoopback)
-        driver.accept(tokens.next(.accept), on: listener)
+        driver.accept(tokens.next(.accept), on: listener, isMultishot: true)
         try driver.submitAndWait(.poll)
         let unread = driver.acceptConnection(on: listener)
         driver.discard(tokens.next(.discard), from: listener, byteCount: 1)

@@ -11,7 +11,7 @@ import UringTesting
     @Test mutating func recordsEachVerbWithItsArguments() throws {
         let peer = driver.makeConnection()
         let target = tokens.next(.receive)
-        driver.accept(tokens.next(.accept), on: peer)
+        driver.accept(tokens.next(.accept), on: peer, isMultishot: true)
         driver.receive(target, from: peer, byteBudget: 65_536, waitForReadiness: true)
         driver.discard(tokens.next(.discard), from: peer, byteCount: 9)
         driver.poll(tokens.next(.poll), on: peer, events: .readable, isMultishot: true)
@@ -144,7 +144,7 @@ import UringTesting
         await #expect(processExitsWith: .failure) {
             var tokens = ScriptedTokens()
             let driver = ScriptedDriver()
-            driver.accept(tokens.next(.poll), on: driver.makeConnection())
+            driver.accept(tokens.next(.poll), on: driver.makeConnection(), isMultishot: true)
         }
     }
 }

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import UringTesting
 
@@ -87,7 +88,7 @@ import UringTesting
         try end(fixture)
     }
 
-    @Test func startsAgainWithAShortPauseAfterAnAccept() throws {
+    @Test func startsAgainWithAShortPauseOnceAcceptingHasWorkedForAWhile() throws {
         let fixture = try LoopFixture()
         try fixture.listen()
         for _ in 0..<3 {
@@ -99,7 +100,33 @@ import UringTesting
         fixture.driver.fail(.accept, on: fixture.listenerDescriptor, with: .tooManyFiles)
         try fixture.settle()
         try fixture.advance(by: .milliseconds(10))
+        #expect(accepts(fixture).isEmpty, "one accept says little")
+        try fixture.advance(by: .seconds(1))
+        _ = try fixture.connect()
+        try fixture.advance(by: .seconds(2))
+        fixture.driver.fail(.accept, on: fixture.listenerDescriptor, with: .tooManyFiles)
+        try fixture.settle()
+        try fixture.advance(by: .milliseconds(10))
         #expect(accepts(fixture).count == 1)
+        try end(fixture)
+    }
+
+    @Test func logsOnceAMinuteHoweverOftenAcceptingFails() throws {
+        let counter = LineCounter()
+        let fixture = try LoopFixture { $0.log = { _ in counter.add() } }
+        try fixture.listen()
+        let start = counter.count
+        for _ in 0..<50 {
+            fixture.driver.fail(.accept, on: fixture.listenerDescriptor, with: .tooManyFiles)
+            try fixture.settle()
+            try fixture.advance(by: .seconds(1))
+            _ = try fixture.connect()
+        }
+        #expect(counter.count == start + 1)
+        try fixture.advance(by: .seconds(60))
+        fixture.driver.fail(.accept, on: fixture.listenerDescriptor, with: .tooManyFiles)
+        try fixture.settle()
+        #expect(counter.count == start + 2)
         try end(fixture)
     }
 
@@ -201,5 +228,16 @@ import UringTesting
             #expect(accepts(fixture).count == (number == 2 ? 1 : 0))
         }
         try end(fixture)
+    }
+}
+
+/// Counts log lines.
+private final class LineCounter: Sendable {
+    private let lines = Mutex(0)
+
+    var count: Int { lines.withLock { $0 } }
+
+    func add() {
+        lines.withLock { $0 += 1 }
     }
 }

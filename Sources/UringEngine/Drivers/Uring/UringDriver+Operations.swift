@@ -6,9 +6,9 @@ internal import Glibc
 // completion (see KernelDriver).
 extension UringDriver {
     /// Takes connections; one completion each while `multishotAccept` is there.
-    package func accept(_ token: OperationToken, on listener: Descriptor) {
-        let isMultishot = capabilities.multishotAccept
-        unsafe cu_prepare_accept(nextEntry(), listener.rawValue, isMultishot, token.rawValue)
+    package func accept(_ token: OperationToken, on listener: Descriptor, isMultishot: Bool) {
+        let staysArmed = isMultishot && capabilities.multishotAccept
+        unsafe cu_prepare_accept(nextEntry(), listener.rawValue, staysArmed, token.rawValue)
     }
 
     /// Connects a socket.

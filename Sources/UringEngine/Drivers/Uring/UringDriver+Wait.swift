@@ -61,7 +61,8 @@ extension UringDriver {
     /// at once, forever.
     @inline(__always)
     private func patienceNanoseconds(_ bound: WaitBound) -> Int64 {
-        if hasUnreadCompletions { return Patience.none }
+        // With a backlog too: what lies in it cannot complete, so nothing would end the wait.
+        if unsafe hasBacklog || hasUnreadCompletions { return Patience.none }
         switch bound {
         case .poll: return Patience.none
         case .forever: return Patience.unlimited

@@ -16,12 +16,14 @@ public final class SignalWatch {
 
     /// Starts to watch; one watch per signal and process.
     ///
-    /// - Throws: EBUSY when the signal is watched already, EINVAL for one that cannot be caught.
+    /// - Throws: EBUSY when the signal is watched already, EINVAL for one that cannot be caught,
+    ///   `.closed` when the loop was shut down.
     public init(
         _ signal: Int32,
         on loop: EventLoop,
         _ action: @escaping () -> Void
     ) throws(IOError) {
+        guard !loop.isShutDown else { throw IOError(.watchSignal, reason: .closed) }
         self.signal = signal
         let event = try EventDescriptorWaker()
         self.event = event

@@ -79,6 +79,11 @@ package final class LingeringStream: DescriptorOwner, JobTarget {
         if receive == nil { discard() }
     }
 
+    /// The connection's place is free only now: its descriptor was still in use.
+    package override func descriptorClosed() {
+        loop.openConnections -= 1
+    }
+
     /// What it began that may still be in flight.
     package override var operationTokens: [OperationToken] {
         [receive, discardToken].compactMap { $0 }

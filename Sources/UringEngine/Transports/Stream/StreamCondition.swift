@@ -21,6 +21,8 @@ struct StreamCondition: OptionSet {
     static let eofWanted = StreamCondition(rawValue: 32)
     /// The user was told to stop writing.
     static let writingPaused = StreamCondition(rawValue: 64)
+    /// The kernel had no room for a send: none is tried before a timer says so.
+    static let sendPaused = StreamCondition(rawValue: 128)
 }
 
 extension StreamTransport {

@@ -6,6 +6,11 @@ public final class StreamListener: DescriptorOwner {
     /// The shortest and the longest pause after an accept that failed for want of something.
     private static let backoffNanoseconds: ClosedRange<UInt64> = 10_000_000...1_000_000_000
 
+    /// How long accepting must work before a failure counts as the first again.
+    private static let calmNanoseconds: UInt64 = 2_000_000_000
+    /// How long nothing is logged after a failure was.
+    private static let silenceNanoseconds: UInt64 = 60_000_000_000
+
     /// The loop it lives on.
     public let loop: EventLoop
     /// Where it listens; port 0 is resolved.
@@ -18,6 +23,8 @@ public final class StreamListener: DescriptorOwner {
     private var isClosing = false
     private var isPaused = false
     private var backoff = StreamListener.backoffNanoseconds.lowerBound
+    private var lastFailure: UInt64?
+    private var lastTold: UInt64?
     private var backoffTimer: TimerID?
     private var closedActions: [() -> Void] = []
 
@@ -82,7 +89,10 @@ public final class StreamListener: DescriptorOwner {
         guard !isFull else { return pause() }
         let token = loop.begin(.accept, on: slot)
         acceptToken = token
-        loop.driver.base.accept(token, on: descriptor)
+        // Under a limit one at a time: a multishot accept hands over the whole backlog before its cancel
+        // counts.
+        let isLimited = loop.options.limits.connectionsMax > 0
+        loop.driver.base.accept(token, on: descriptor, isMultishot: !isLimited)
     }
 
     /// Takes a connection in, or decides when to accept again.
@@ -104,7 +114,6 @@ public final class StreamListener: DescriptorOwner {
     private func accepted(_ descriptor: Descriptor) {
         // An accept that won against its cancel: nobody will serve it.
         guard !isClosing else { return loop.driver.base.close(descriptor) }
-        backoff = Self.backoffNanoseconds.lowerBound
         do {
             let handler = try makeHandler()
             loop.adopt(descriptor, options: options, handler: handler)
@@ -141,16 +150,30 @@ public final class StreamListener: DescriptorOwner {
         }
     }
 
+    /// Pauses, longer each time that it follows closely on the last.
+    ///
+    /// One success says little: at the limit each descriptor that comes free takes one connection in
+    /// before the next failure.
     private func backOff(_ errno: Errno) {
+        let now = loop.driver.base.now()
         isPaused = true
         loop.counters.acceptBackoffs &+= 1
-        if backoff == Self.backoffNanoseconds.lowerBound {
-            loop.options.log("accept on \(address) pauses: \(errno)")
+        if now >= (lastFailure ?? 0) &+ Self.calmNanoseconds || lastFailure == nil {
+            backoff = Self.backoffNanoseconds.lowerBound
         }
+        lastFailure = now
+        tell(errno, now: now)
         loop.pausedAcceptors.append(self)
         let job = Job.closure { [weak self] in self?.placeFree() }
-        backoffTimer = loop.addTimer(at: loop.driver.base.now() &+ backoff, job)
+        backoffTimer = loop.addTimer(at: now &+ backoff, job)
         backoff = min(backoff * 2, Self.backoffNanoseconds.upperBound)
+    }
+
+    /// Logs at most once a minute: a peer can bring the failure about as often as it likes.
+    private func tell(_ errno: Errno, now: UInt64) {
+        if let lastTold, now < lastTold &+ Self.silenceNanoseconds { return }
+        lastTold = now
+        loop.options.log("accept on \(address) pauses: \(errno)")
     }
 
     private func pause() {

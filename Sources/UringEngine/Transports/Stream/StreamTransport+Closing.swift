@@ -69,9 +69,11 @@ extension StreamTransport {
 
     private func clearTimers() {
         clearDeadline()
-        guard let timer = progressTimer else { return }
+        for timer in [progressTimer, retryTimer] {
+            if let timer { loop.cancelTimer(timer) }
+        }
         progressTimer = nil
-        loop.cancelTimer(timer)
+        retryTimer = nil
     }
 
     private func dropParked() {
@@ -142,7 +144,6 @@ extension StreamTransport {
         dropParked()
         writes.removeAll()
         clearTimers()
-        loop.openConnections -= 1
         loop.ready.append(
             .closure { [self] in
                 letGoOfHandler()?.connectionLost(self, error: error)
@@ -171,7 +172,10 @@ extension StreamTransport: JobTarget {
         case .deadline:
             deadlineTimer = nil
             end(IOError(.receive, descriptor: descriptor, reason: .deadlineExceeded))
-        case .retrySend: if slot != .none { loop.markDirty(self) }
+        case .retrySend:
+            retryTimer = nil
+            condition.remove(.sendPaused)
+            if slot != .none { loop.markDirty(self) }
         case nil: preconditionFailure("a stream's jobs carry its own tags")
         }
     }

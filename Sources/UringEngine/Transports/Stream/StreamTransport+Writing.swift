@@ -94,7 +94,6 @@ extension StreamTransport {
     }
 
     private var acceptsWrites: Bool {
-        if condition.isEmpty { return true }
         guard phase == .open else { return false }
         return !isEOFWanted
     }
@@ -154,7 +153,9 @@ extension StreamTransport {
 
     @inline(never)
     private func flushOffPath() {
-        guard slot != .none, condition.isDisjoint(with: [.ending, .lost]) else { return }
+        guard slot != .none, condition.isDisjoint(with: [.ending, .lost, .sendPaused]) else {
+            return
+        }
         if writes.isSending { return writes.compact() }
         if !writes.isEmpty { return submitSend() }
         if phase == .flushing { return finishFlush() }
@@ -177,7 +178,13 @@ extension StreamTransport {
     @inline(__always)
     func sent(_ completion: Completion) {
         guard completion.isTerminal else { return }
-        if condition.isEmpty, writes.endSendOfAll(byteCount: Int(completion.result)) { return }
+        // Safety: the loop keeps its pool.
+        let pool = unsafe loop.borrowedPool
+        if condition.isEmpty,
+            unsafe writes.endSendOfAll(byteCount: Int(completion.result), onLoopOf: pool)
+        {
+            return
+        }
         sentOffPath(completion)
     }
 
@@ -206,7 +213,8 @@ extension StreamTransport {
             // The kernel has no room for it now. Asking again at once would spin.
             let retry = Job.target(self, tag: StreamJob.retrySend.rawValue)
             let pauseNanoseconds: UInt64 = 10_000_000
-            _ = loop.addTimer(at: loop.driver.base.now() &+ pauseNanoseconds, retry)
+            condition.insert(.sendPaused)
+            retryTimer = loop.addTimer(at: loop.driver.base.now() &+ pauseNanoseconds, retry)
             return false
         default:
             // EPIPE, ECONNRESET, ETIMEDOUT, …: the peer is gone.

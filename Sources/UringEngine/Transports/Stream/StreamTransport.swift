@@ -33,6 +33,7 @@ internal import DequeModule
     var progress: OutputProgress?
     var progressTimer: TimerID?
     var deadlineTimer: TimerID?
+    var retryTimer: TimerID?
 
     init(
         loop: EventLoop,
@@ -44,8 +45,9 @@ internal import DequeModule
         self.descriptor = descriptor
         self.options = options
         self.binding = unsafe .passRetained(HandlerBinding(handler))
-        self.writeHighWatermark = options.writeHighWatermark
-        self.writeLowWatermark = options.writeLowWatermark
+        // As `setWriteBufferLimits` asks; options cannot throw.
+        self.writeLowWatermark = max(0, options.writeLowWatermark)
+        self.writeHighWatermark = max(max(0, options.writeLowWatermark), options.writeHighWatermark)
     }
 
     /// The descriptor entered the table: tell the handler, and start to receive.
@@ -125,6 +127,7 @@ internal import DequeModule
                 "a stream that owns its descriptor to the end was aborted or failed"
             )
         }
+        loop.openConnections -= 1
         scheduleLoss(lossError)
     }
 
@@ -153,7 +156,9 @@ internal import DequeModule
     func callHandler(_ body: (any StreamHandler) throws -> Void) {
         guard let binding else { return }
         do {
-            try unsafe binding._withUnsafeGuaranteedRef { try body($0.handler) }
+            // Held during the call: off the completion path a callback may run the loop, which may
+            // let the handler go.
+            try unsafe body(binding.takeUnretainedValue().handler)
         } catch {
             handlerThrew(error)
         }

@@ -24,10 +24,10 @@
         self.length = 0
     }
 
-    /// Ends on the loop's own thread.
+    /// Ends on a loop's own thread; `own` is that loop's pool.
     @inline(__always)
-    consuming func endOnLoop() {
-        storage.endOnLoop()
+    consuming func end(onLoopOf own: Unmanaged<BufferPool>) {
+        unsafe storage.end(onLoopOf: own)
     }
 
     /// Bytes still to be sent.

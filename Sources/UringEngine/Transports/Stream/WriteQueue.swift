@@ -146,12 +146,15 @@ internal import Glibc
     ///
     /// - Returns: false, with nothing changed, when that is not so.
     @inline(__always)
-    mutating func endSendOfAll(byteCount sent: Int) -> Bool {
+    mutating func endSendOfAll(
+        byteCount sent: Int,
+        onLoopOf pool: Unmanaged<BufferPool>
+    ) -> Bool {
         guard rest.isEmpty, first?.count == sent else { return false }
         inFlightCount = 0
         pinnedBytes = 0
         guard let block = first.take() else { return false }
-        block.endOnLoop()
+        unsafe block.end(onLoopOf: pool)
         return true
     }
 
