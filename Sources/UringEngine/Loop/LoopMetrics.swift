@@ -24,7 +24,8 @@ public struct LoopMetrics: Hashable, Sendable {
     public internal(set) var starvations: UInt64 = 0
     /// Pool buffers held by the engine or by users.
     public internal(set) var buffersLent = 0
-    /// Receives whose bytes were copied out because the pool was mostly lent.
+    /// Receives whose bytes were copied out: the pool was mostly lent, or they were parked in a buffer
+    /// that they filled less than half.
     public internal(set) var copiedReceives: UInt64 = 0
     /// Accepts that failed for want of descriptors or memory.
     public internal(set) var acceptBackoffs: UInt64 = 0

@@ -18,11 +18,12 @@ struct Rung: Sendable, CustomTestStringConvertible {
     ///
     /// A receive that stays armed hands over 33 a round, and one enter runs several rounds while
     /// the peer keeps sending (99 buffers were seen). Without DEFER_TASKRUN rounds run between
-    /// enters too: there the pool, 256 buffers, is the bound. The kernel's own budget stops the
-    /// first round, but it counts bytes: small messages never reach it.
-    func overshootBuffers(pieceBytes: Int) -> Int {
+    /// enters too: there the pool, 256 buffers, is the bound. Where the kernel keeps a budget it
+    /// stops the first round; it counts bytes, and what fills less than half a buffer is copied out
+    /// when it is parked.
+    var overshootBuffers: Int {
         let isMultishot = featuresOff.isDisjoint(with: [.bufferRing, .multishotReceive])
-        if !isMultishot || keepsReceiveBudget && pieceBytes >= 10_000 { return 33 }
+        if !isMultishot || keepsReceiveBudget { return 33 }
         return featuresOff.isDisjoint(with: [.deferTaskrun, .submitAll]) ? 4 * 33 : 256
     }
 

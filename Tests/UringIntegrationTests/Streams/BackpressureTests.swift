@@ -5,7 +5,7 @@ import Testing
 
 extension Integration {
     @Suite("Backpressure") struct BackpressureTests {
-        /// Small messages pin a whole buffer each: the worst case for memory.
+        /// Small messages would pin a whole buffer each: the worst case for memory.
         @Test(arguments: Rung.all, [64, 60_000])
         func pausedReadingDeliversNothingAndCapsMemory(rung: Rung, pieceBytes: Int) throws {
             try withLoop(rung) { server in
@@ -20,7 +20,7 @@ extension Integration {
                 // brought.
                 try server.eventually("the receive ended") { $0.operations.inFlightCount == 1 }
                 sent = peer.sendWhilePossible(pattern, from: sent, pieceBytes: pieceBytes)
-                let overshoot = rung.overshootBuffers(pieceBytes: pieceBytes)
+                let overshoot = rung.overshootBuffers
                 let (count, parked, cap) = try server.run { loop in
                     (
                         handler.receiveCount, handler.transport?.parkedPinnedBytes ?? -1,
@@ -70,7 +70,7 @@ extension Integration {
                 try exchange(peers, byteCount: 500)
                 let parked = try server.run { _ in handler.transport?.parkedPinnedBytes ?? -1 }
                 let overshoot =
-                    rung.overshootBuffers(pieceBytes: 64) * server.loop.options.bufferBytes
+                    rung.overshootBuffers * server.loop.options.bufferBytes
                 let cap = server.loop.inputCapBytes + overshoot
                 #expect((0...cap).contains(parked))
                 // While reading is paused it cannot see that its peer goes away.
@@ -137,7 +137,7 @@ extension Integration {
                 }
                 let loop = server.loop
                 let overshoot =
-                    rung.overshootBuffers(pieceBytes: 10_000) * loop.options.bufferBytes
+                    rung.overshootBuffers * loop.options.bufferBytes
                 #expect(held <= 262_144 + loop.inputCapBytes + overshoot)
                 try peer.expect(pattern, 0..<sent)
             }
