@@ -48,6 +48,15 @@ extern __thread void *cu_current_loop_storage __attribute__((tls_model("initial-
 static inline void *cu_current_loop(void) { return cu_current_loop_storage; }
 static inline void cu_set_current_loop(void *loop) { cu_current_loop_storage = loop; }
 
+/// Tells the CPU that this thread spins, so that the other thread of the same core gets its share.
+static inline void cu_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 // --- the shared words of a ring -------------------------------------------------------------------------------------
 
 /// The queue has a free entry.
