@@ -1,3 +1,4 @@
+internal import CNUMA
 internal import CUring
 
 /// What a program sets of the runtime, from `URINGCORE_*` variables or by hand.
@@ -6,14 +7,26 @@ internal import CUring
 public struct Configuration: Sendable {
     /// Which CPUs are used.
     public var cores = CoreSelection.auto
+    /// How many shards run: the first so many of `cores`, or more than those without pinning.
+    ///
+    /// Nil: one on each.
+    public var coreCount: Int?
+    /// Whether each shard's thread is bound to its CPU.
+    public var pinning = Pinning.auto
     /// What each core's loop is made of.
     public var loop = LoopOptions()
     /// Connections that wait to be accepted, for each listener.
     public var backlog = 4_096
+    /// Which shard gets a new connection.
+    public var balance = BalancePolicy.p2c
+    /// How long a loop may be busy with one tick before the watchdog reports a stall; zero turns it
+    /// off.
+    public var stallLimit = Duration.milliseconds(25)
     /// How long a drain may take before what is left is cut off.
     public var drainTimeout = Duration.seconds(10)
     /// One line for each variable that begins like ours and is none of ours.
     public private(set) var warnings: [String] = []
+    private var given: Set<Setting> = []
 
     /// The defaults.
     public init() {}
@@ -30,22 +43,22 @@ public struct Configuration: Sendable {
     /// - Throws: `ConfigurationError` for the first value that cannot be used.
     public init(environment: [String: String]) throws(ConfigurationError) {
         let reader = SettingReader(environment: environment)
-        cores = try CoreSelection(reader)
+        try readCores(reader)
         try readRing(reader)
         try readPool(reader)
-        loop.limits.connectionsMax = try reader.integer(
-            .connectionsMax,
-            default: 0,
-            in: 0...4_000_000
-        )
-        loop.limits.jobsBudget = .microseconds(
-            try reader.integer(.jobBudget, default: 500, in: 1...1_000_000)
-        )
-        backlog = try reader.integer(.backlog, default: 4_096, in: 1...1_000_000)
-        drainTimeout = .milliseconds(
-            try reader.integer(.drain, default: 10_000, in: 0...86_400_000)
-        )
+        try readLoad(reader)
+        try readSupervision(reader)
         warnings = Self.unknown(environment)
+        given = Set(environment.keys.compactMap(Setting.init(rawValue:)))
+    }
+
+    /// The environment, rather than the program or a default, says what this is.
+    func isSet(_ setting: Setting) -> Bool { given.contains(setting) }
+
+    private mutating func readCores(_ reader: SettingReader) throws(ConfigurationError) {
+        cores = try CoreSelection(reader)
+        coreCount = try reader.integerUnlessAuto(.coreCount, in: 1...Int(CN_CPUS_MAX))
+        pinning = try reader.choice(.pinning, default: .auto)
     }
 
     private mutating func readRing(_ reader: SettingReader) throws(ConfigurationError) {
@@ -78,11 +91,32 @@ public struct Configuration: Sendable {
         )
     }
 
+    private mutating func readLoad(_ reader: SettingReader) throws(ConfigurationError) {
+        loop.limits.connectionsMax = try reader.integer(
+            .connectionsMax,
+            default: 0,
+            in: 0...4_000_000
+        )
+        loop.limits.jobsBudget = .microseconds(
+            try reader.integer(.jobBudget, default: 500, in: 1...1_000_000)
+        )
+        loop.spin = .microseconds(try reader.integer(.spin, default: 0, in: 0...1_000_000))
+        backlog = try reader.integer(.backlog, default: 4_096, in: 1...1_000_000)
+        balance = try reader.choice(.balance, default: .p2c)
+    }
+
+    private mutating func readSupervision(_ reader: SettingReader) throws(ConfigurationError) {
+        stallLimit = .milliseconds(try reader.integer(.stall, default: 25, in: 0...3_600_000))
+        drainTimeout = .milliseconds(
+            try reader.integer(.drain, default: 10_000, in: 0...86_400_000)
+        )
+    }
+
     private static func unknown(_ environment: [String: String]) -> [String] {
         environment.keys.sorted().compactMap { name in
             guard name.hasPrefix(Setting.prefix), Setting(rawValue: name) == nil else { return nil }
             let hint = Setting.nearest(to: name).map { "; did you mean \($0.rawValue)?" } ?? ""
-            return "\(name) is not a variable of this version\(hint)"
+            return "\(PrintableText(name)) is not a variable of this version\(hint)"
         }
     }
 
@@ -98,18 +132,5 @@ public struct Configuration: Sendable {
             environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
         }
         return environment
-    }
-
-    /// The settings in force, one phrase each.
-    public var resolvedSettings: [String] {
-        [
-            "cores \(cores)", "ring entries \(loop.ringEntries)",
-            "completion entries \(loop.completionEntries)", "buffer bytes \(loop.bufferBytes)",
-            "buffer count \(loop.bufferCount)", "memory lock \(loop.memoryLock.rawValue)",
-            "quarantine \(loop.quarantine)", "submission polling \(loop.isSubmissionPolled)",
-            "connections max \(loop.limits.connectionsMax)", "backlog \(backlog)",
-            "job budget \(loop.limits.jobsBudget)", "drain \(drainTimeout)",
-            "features off \(loop.featuresOff.map(\.rawValue).sorted().joined(separator: ","))",
-        ]
     }
 }
