@@ -93,6 +93,12 @@ internal import CUring
     /// The ring's own descriptor.
     package var completionDescriptor: Descriptor? { ring.descriptor }
 
+    /// The rung of the set-up ladder that its ring stands on.
+    package var rung: SetupRung { ring.rung }
+
+    /// The ring's sizes, after what a memory limit took off.
+    package var sizes: RingSizes { ring.sizes }
+
     /// The driver, its rung, its sizes, and what is off.
     package var summary: String {
         // The first rung leaves COOP_TASKRUN out because it goes further, which is no loss to
