@@ -6,6 +6,7 @@ extension EventLoop {
     func tick(mayWait: Bool, waitsAfterWork: Bool = true) throws(IOError) {
         try asCurrent { () throws(IOError) in
             counters.ticks &+= 1
+            heartbeat.beat(counters.ticks)
             cachedNow = nil
             hasRunWork = false
             takePosted()
@@ -68,8 +69,13 @@ extension EventLoop {
         cachedNow = nil
         guard !driver.hasUnreadCompletions else { return }
         let bound = mayWait ? park() : .poll
+        guard bound != .poll else { return try driver.submitAndWait(.poll) }
+        heartbeat.publish(isParked: true)
+        defer {
+            heartbeat.publish(isParked: false)
+            scheduler.unpark()
+        }
         try driver.submitAndWait(bound)
-        if bound != .poll { scheduler.unpark() }
     }
 
     /// Decides how long to wait.
