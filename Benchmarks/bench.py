@@ -90,7 +90,7 @@ def section_runs(servers, load, options):
     return {
         "throughput": lambda: throughput.measure(servers, ROWS, load, options),
         "enters": lambda: enters.measure(compared, ROWS[0], load, options),
-        "instructions": lambda: instructions.measure(servers, CALLGRIND_ROW, load, options),
+        "instructions": lambda: instructions.measure(servers, CALLGRIND_ROW, load, BUILD, options),
         "allocations": lambda: allocations.measure(compared, ROWS, load, BUILD, options),
         "idle": lambda: idle.measure(compared, load, options),
         "micro": lambda: micro.measure(options.micro, options),

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <numa.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 int cn_allowed_cpus(int *cpus, int capacity) {
     cpu_set_t *set = CPU_ALLOC(CN_CPUS_MAX);
@@ -42,6 +44,20 @@ int cn_pin_to_cpu(int cpu) { return cn_run_on_cpus(&cpu, 1); }
 int cn_current_cpu(void) {
     int cpu = sched_getcpu();
     return cpu < 0 ? -errno : cpu;
+}
+
+void cn_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int cn_thread_clock(void) {
+    clockid_t clock;
+    int failure = pthread_getcpuclockid(pthread_self(), &clock);
+    return failure != 0 ? 0 : clock;
+}
+
+long long cn_clock_nanoseconds(int clock) {
+    struct timespec time;
+    if (clock == 0 || clock_gettime(clock, &time) < 0) return -1;
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
 // numa_available fails where get_mempolicy is denied, as in Docker's default profile: then nothing

@@ -53,6 +53,13 @@ int cu_unsent_bytes(int descriptor) {
     return ioctl(descriptor, SIOCOUTQ, &unsent) < 0 ? -errno : unsent;
 }
 
+// SO_INCOMING_CPU (socket(7), Linux 3.19).
+int cu_incoming_cpu(int descriptor) {
+    int cpu = -1;
+    socklen_t length = sizeof cpu;
+    return getsockopt(descriptor, SOL_SOCKET, SO_INCOMING_CPU, &cpu, &length) < 0 ? -errno : cpu;
+}
+
 // A soft limit of getrlimit(2); -1 when there is none.
 static long long soft_limit(int resource) {
     struct rlimit limit;

@@ -2,21 +2,16 @@ internal import ArgumentParser
 internal import UringCore
 
 /// `uringcore echo`: sends every byte back.
-struct EchoCommand: ParsableCommand {
+struct EchoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "echo",
-        abstract: "Serve TCP echo on the first chosen core until SIGTERM or SIGINT.",
+        abstract: "Serve echo on all chosen cores until SIGTERM or SIGINT.",
         discussion: """
-            Cores and memory are set by URINGCORE_* variables. When the server listens it prints one line with its \
-            address, then the line `ready`. SIGTERM and SIGINT drain and exit 0; a second one ends it at once. A \
-            setting that cannot be used exits 78.
+            Cores and memory are set by URINGCORE_* variables. When the server listens it prints one line for each \
+            shard with its address, then the line `ready`. SIGTERM and SIGINT drain and exit 0; a second one ends it \
+            at once. A setting that cannot be used exits 78, a server that cannot start exits 1.
             """
     )
-
-    /// How the handler is written.
-    enum Style: String, ExpressibleByArgument, CaseIterable {
-        case callback
-    }
 
     @Option(help: "The numeric IPv4 or IPv6 address to listen on.")
     var host = "127.0.0.1"
@@ -24,21 +19,31 @@ struct EchoCommand: ParsableCommand {
     @Option(help: "The port to listen on; 0 takes a free one.")
     var port: UInt16 = 7000
 
+    @Option(help: "Listen on a Unix-domain socket at this path instead.")
+    var unix: String?
+
     @Option(
         help:
-            "How the handler is written: \(Style.allCases.map(\.rawValue).joined(separator: ", "))."
+            "How the handler is written: \(EchoServer.Style.allCases.map(\.rawValue).joined(separator: ", "))."
     )
-    var style = Style.callback
+    var style = EchoServer.Style.callback
 
-    func run() throws {
+    func run() async throws {
         let server = try settings { () throws in
-            try EchoServer(configuration: .fromEnvironment(), address: address())
+            try EchoServer(configuration: .fromEnvironment(), endpoint: endpoint(), style: style)
         }
-        try server.run()
+        do {
+            try await server.run()
+        } catch {
+            ExitStatus.complain("\(error)")
+            throw ExitCode.failure
+        }
     }
 
-    private func address() throws -> SocketAddress {
-        try SocketAddress(host: host, port: port)
+    private func endpoint() throws -> Endpoint {
+        let endpoint = unix.map { Endpoint.unix(path: $0) } ?? .tcp(host: host, port: port)
+        _ = try endpoint.resolve()
+        return endpoint
     }
 
     /// What is wrong with a setting ends the tool with one line and status 78.
@@ -51,3 +56,5 @@ struct EchoCommand: ParsableCommand {
         }
     }
 }
+
+extension EchoServer.Style: ExpressibleByArgument {}

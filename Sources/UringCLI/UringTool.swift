@@ -2,7 +2,7 @@ internal import ArgumentParser
 
 /// The tool: shows the runtime at work.
 @main
-struct UringTool: ParsableCommand {
+struct UringTool: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "uringcore",
         abstract: "A thread-per-core runtime on io_uring.",

@@ -19,6 +19,15 @@ int cn_run_on_cpus(const int *cpus, int count);
 /// The CPU the calling thread runs on now, or -errno.
 int cn_current_cpu(void);
 
+/// Names the calling thread, at most 15 bytes.
+void cn_name_thread(const char *name);
+
+/// The calling thread's CPU clock (pthread_getcpuclockid(3)), readable by other threads; 0 for none.
+int cn_thread_clock(void);
+
+/// What a clock says, in nanoseconds, or -1 when its thread is gone.
+long long cn_clock_nanoseconds(int clock);
+
 /// The NUMA node of `cpu`, or -1 when the machine or its policy does not tell.
 int cn_node_of_cpu(int cpu);
 

@@ -271,7 +271,13 @@ int cu_event_descriptor(void);
 int cu_close(int descriptor);
 bool cu_holds_ipc_lock(void);
 long long cu_acknowledged_bytes(int descriptor);
+/// The Swift task that runs on the calling thread, or NULL: the entry of the runtime that the compiler
+/// itself calls. Only to be compared.
+extern void *swift_task_getCurrent(void) __attribute__((swiftcall));
+static inline uintptr_t cu_current_task(void) { return (uintptr_t)swift_task_getCurrent(); }
+
 int cu_unsent_bytes(int descriptor);
+int cu_incoming_cpu(int descriptor);
 long long cu_locked_memory_limit(void);
 long long cu_descriptor_limit(void);
 int cu_set_reset_on_close(int descriptor);

@@ -1,12 +1,11 @@
-/// Which shard gets a connection that the kernel gave to one of them.
+/// How new connections are evened out over the shards.
 ///
 /// > Thread: Any thread.
 public enum BalancePolicy: String, Hashable, Sendable, CaseIterable {
-    /// The less loaded of two: the one that accepted, and another at random ("power of two
-    /// choices").
+    /// A shard that accepts hands the connection to one with at least two fewer.
     case p2c
-    /// The one that accepted.
+    /// Whoever accepts keeps it.
     case off
-    /// The one on the CPU that received its packets.
+    /// The shard on the CPU that received the packet gets it.
     case rx
 }

@@ -1,5 +1,6 @@
 internal import CNUMA
 internal import CUring
+internal import Glibc
 
 /// What a program sets of the runtime, from `URINGCORE_*` variables or by hand.
 ///
@@ -17,13 +18,20 @@ public struct Configuration: Sendable {
     public var loop = LoopOptions()
     /// Connections that wait to be accepted, for each listener.
     public var backlog = 4_096
-    /// Which shard gets a new connection.
-    public var balance = BalancePolicy.p2c
-    /// How long a loop may be busy with one tick before the watchdog reports a stall; zero turns it
-    /// off.
-    public var stallLimit = Duration.milliseconds(25)
     /// How long a drain may take before what is left is cut off.
     public var drainTimeout = Duration.seconds(10)
+    /// How new connections are evened out.
+    public var balance = BalancePolicy.p2c
+    /// How long a loop may go without a turn before it is reported; zero for never.
+    public var stallLimit = Duration.milliseconds(25)
+    /// Signals that begin the drain while a supervisor runs; their previous actions are restored after.
+    ///
+    /// Empty in a program with a signal handling of its own, which calls `Supervisor.drain()`.
+    public var drainSignals: [Int32] = [SIGTERM, SIGINT]
+    /// How often a handler that threw is called again.
+    public var restarts = RestartPolicy()
+    /// Told of loops that stall, on a thread of the supervisor's; nil logs a warning.
+    public var onStall: (@Sendable (Stall) -> Void)?
     /// One line for each variable that begins like ours and is none of ours.
     public private(set) var warnings: [String] = []
     private var given: Set<Setting> = []

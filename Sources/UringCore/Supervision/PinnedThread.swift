@@ -6,27 +6,36 @@ internal import Glibc
 /// near that CPU.
 ///
 /// > Thread: `start` and `join` on the thread that owns it.
-public struct PinnedThread {
+public struct PinnedThread: @unchecked Sendable {
+    // Safety: the handle is a number.
     private let thread: pthread_t
 
-    /// Starts a thread on `cpu`.
+    /// Starts a thread on `cpu`, or wherever the scheduler likes when that is nil.
     ///
     /// When it cannot be bound there, `body` gets the reason and decides.
     ///
+    /// - Parameters:
+    ///   - cpu: the CPU to bind to.
+    ///   - isDetached: nobody will join it.
+    ///   - body: what runs on it.
     /// - Throws: EAGAIN of pthread_create(3).
+    @discardableResult
     public static func start(
-        cpu: Int,
+        cpu: Int?,
+        isDetached: Bool = false,
         _ body: @escaping @Sendable (_ pinFailure: IOError?) -> Void
     ) throws(IOError) -> PinnedThread {
-        let start = ThreadStart { body(Self.pin(to: cpu)) }
+        let start = ThreadStart { body(cpu.flatMap { Self.pin(to: $0) }) }
         // Safety: the new thread takes over the reference; without a thread it is taken back here.
         let argument = unsafe Unmanaged.passRetained(start)
         var thread = pthread_t()
         let result = unsafe pthread_create(&thread, nil, runThread, argument.toOpaque())
         guard result == 0 else {
             unsafe argument.release()
-            throw IOError(.post, errno: Errno(rawValue: result), detail: "no thread for CPU \(cpu)")
+            let place = cpu.map { "for CPU \($0)" } ?? "to be had"
+            throw IOError(.post, errno: Errno(rawValue: result), detail: "no thread \(place)")
         }
+        if isDetached { pthread_detach(thread) }
         return PinnedThread(thread: thread)
     }
 

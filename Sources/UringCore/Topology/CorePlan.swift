@@ -51,6 +51,11 @@ public struct CorePlan: Sendable {
         self.loop = loop
     }
 
+    /// The CPU of each shard; nil where threads are not pinned.
+    public var cpuOfShard: [Int?] {
+        (0..<shardCount).map { isPinned ? cpus[$0 % cpus.count] : nil }
+    }
+
     /// The CPUs that a shard's thread is bound to: one when it is pinned, those of the list when
     /// the operator gave one.
     ///

@@ -63,6 +63,8 @@ extension IOError {
         case send
         case setOption = "set option"
         case setUpRing = "set up ring"
+        case sleep
+        case submit
         case shutdown
         case wait
         case watchSignal = "watch signal"
@@ -83,6 +85,10 @@ extension IOError {
         case peerGone
         /// An argument is not acceptable; `detail` says what is.
         case invalidArgument
+        /// Another task waits for the same already.
+        case busy
+        /// Used from elsewhere than the shard it lives on.
+        case wrongShard
     }
 }
 
@@ -96,6 +102,8 @@ extension IOError.Reason: CustomStringConvertible {
         case .closed: "already closed"
         case .peerGone: "the peer is gone"
         case .invalidArgument: "invalid argument"
+        case .busy: "busy"
+        case .wrongShard: "used outside its shard"
         }
     }
 }

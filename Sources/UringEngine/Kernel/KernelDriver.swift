@@ -109,6 +109,9 @@ package protocol KernelDriver: AnyObject {
     func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) -> Errno?
     /// How much the peer has still to take.
     func outputState(of descriptor: Descriptor) -> OutputState
+    /// The CPU that handled the socket's last packet (SO_INCOMING_CPU, Linux 3.19); nil where the kernel
+    /// does not tell.
+    func incomingCPU(of descriptor: Descriptor) -> Int?
     /// Closes a descriptor on which nothing is in flight.
     func close(_ descriptor: Descriptor)
 

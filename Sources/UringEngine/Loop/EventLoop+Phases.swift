@@ -6,6 +6,7 @@ extension EventLoop {
     func tick(mayWait: Bool, waitsAfterWork: Bool = true) throws(IOError) {
         try asCurrent { () throws(IOError) in
             counters.ticks &+= 1
+            heartbeat.beat(counters.ticks)
             cachedNow = nil
             hasRunWork = false
             takePosted()
@@ -69,8 +70,13 @@ extension EventLoop {
         guard !driver.hasUnreadCompletions else { return }
         if spinNanoseconds > 0, mayWait, try spinFindsWork() { return }
         let bound = mayWait ? park() : .poll
+        guard bound != .poll else { return try driver.submitAndWait(.poll) }
+        heartbeat.publish(isParked: true)
+        defer {
+            heartbeat.publish(isParked: false)
+            scheduler.unpark()
+        }
         try driver.submitAndWait(bound)
-        if bound != .poll { scheduler.unpark() }
     }
 
     /// Nothing is left for the next tick but what comes from outside.

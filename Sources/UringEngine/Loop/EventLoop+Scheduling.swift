@@ -91,7 +91,7 @@ extension EventLoop {
         switch job {
         case .closure(let body): run(body, origin: origin)
         case .target(let target, let tag): target.runJob(tag: tag)
-        case .executor(let job): runExecutorJob(job)
+        case .executor(let job, let role): runExecutorJob(job, role)
         }
     }
 
@@ -103,7 +103,42 @@ extension EventLoop {
         }
     }
 
-    private func runExecutorJob(_ job: UnownedJob) {
-        preconditionFailure("no executor stands on this loop yet; nothing can have posted \(job)")
+    // MARK: Swift tasks
+
+    /// Queues a step of a Swift task: on the loop without a lock, elsewhere by the inbox.
+    ///
+    /// > Thread: Any thread.
+    ///
+    /// - Returns: false when the loop was shut down: the caller runs the step elsewhere.
+    @inline(__always)
+    package func enqueue(_ job: UnownedJob, for role: ExecutorRole) -> Bool {
+        guard isRunningHere else { return post(job, for: role) }
+        ready.append(.executor(job, role))
+        return true
+    }
+
+    private func post(_ job: UnownedJob, for role: ExecutorRole) -> Bool {
+        switch scheduler.post(unconditionally: job, for: role) {
+        case .refused: return false
+        case .queued: return true
+        case .queuedWakeNeeded:
+            waker.wake()
+            return true
+        }
+    }
+
+    /// A task's jobs run as the task executor's, an actor's as both executors': each other way costs
+    /// an extra enqueue a call.
+    // Safety: whoever installed the executors keeps them as long as the loop.
+    @inline(__always)
+    private func runExecutorJob(_ job: UnownedJob, _ role: ExecutorRole) {
+        guard let executors else {
+            preconditionFailure("a loop without executors is asked for no task's step")
+        }
+        switch role {
+        case .task: unsafe job.runSynchronously(on: executors.task)
+        case .actor:
+            unsafe job.runSynchronously(isolatedTo: executors.actor, taskExecutor: executors.task)
+        }
     }
 }

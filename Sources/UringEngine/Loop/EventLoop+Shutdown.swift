@@ -37,6 +37,7 @@ extension EventLoop {
         let now = driver.base.now()
         let leftCount = driver.base.shutDown(graceNanoseconds: end > now ? end - now : 0)
         timers.removeAll()
+        sealInbox()
         if leftCount > 0 {
             options.log("\(leftCount) operations did not end; their memory is kept on purpose")
             // Safety: never balanced, so that the kernel's late writes meet mapped memory.
@@ -76,8 +77,20 @@ extension EventLoop {
             run(job)
             remaining &-= 1
         }
-        // What these asked for in their turn is too late, and would keep the loop alive.
-        while ready.popFirst() != nil {}
+        // What these asked for in their turn is too late, and would keep the loop alive; but a task
+        // whose step is dropped never ends.
+        while let job = ready.popFirst() { passOn(job) }
+    }
+
+    /// From here on steps of Swift tasks are refused, and run elsewhere.
+    private func sealInbox() {
+        scheduler.seal(into: &posted)
+        while let job = posted.popFirst() { passOn(job) }
+    }
+
+    private func passOn(_ job: Job) {
+        guard case .executor(let step, let role) = job else { return }
+        executors?.late(step, role)
     }
 
     /// The driver ended what the grace was too short for; its completions are never seen, so nobody

@@ -56,11 +56,18 @@ public final class EventLoop: @unchecked Sendable {
     /// This tick ran a job or a timer.
     @safe @exclusivity(unchecked) var hasRunWork = false
     @safe @exclusivity(unchecked) var counters = LoopMetrics()
-    @safe @exclusivity(unchecked) var openConnections = 0
+    @safe @exclusivity(unchecked) var openConnections = 0 {
+        didSet { heartbeat.publish(openConnections: openConnections) }
+    }
     /// Listeners that wait for a free descriptor or for a place below the connection limit.
     var pausedAcceptors: [DescriptorOwner] = []
     /// A stale completion is counted and dropped; without this a debug build traps.
     package var toleratesStaleCompletions = false
+    /// Who runs the steps of Swift tasks here; nil where no async face stands on the loop.
+    // Safety: whoever sets them keeps them as long as the loop.
+    @safe @exclusivity(unchecked) package var executors: LoopExecutors?
+    /// What other threads may read of this loop.
+    package let heartbeat = LoopHeartbeat()
     /// Takes what users' callbacks throw.
     ///
     /// The default logs one line.
@@ -140,6 +147,15 @@ public final class EventLoop: @unchecked Sendable {
         return pthread_equal(ownerThread, pthread_self()) != 0
     }
 
+    /// A tick of this loop runs on the calling thread.
+    ///
+    /// > Thread: Any thread.
+    @inline(__always)
+    package var isRunningHere: Bool {
+        // Safety: the pointer is only compared.
+        unsafe cu_current_loop() == identity.pointer
+    }
+
     /// Traps when called from another thread.
     @inline(__always)
     package func checkOnLoop() {
@@ -174,13 +190,16 @@ public final class EventLoop: @unchecked Sendable {
     private func enter() throws(IOError) {
         checkOnLoop()
         switch state {
-        case .idle: state = .running
+        case .idle:
+            state = .running
+            heartbeat.publish(isParked: false)
         case .running, .stopping: preconditionFailure("a loop runs once at a time")
         case .shutDown: throw IOError(.wait, reason: .closed, detail: "the loop was shut down")
         }
     }
 
     private func leave() {
+        heartbeat.publish(isParked: true)
         if state != .shutDown { state = .idle }
     }
 

@@ -29,4 +29,7 @@ public struct LoopMetrics: Hashable, Sendable {
     public internal(set) var copiedReceives: UInt64 = 0
     /// Accepts that failed for want of descriptors or memory.
     public internal(set) var acceptBackoffs: UInt64 = 0
+
+    /// Starts at zero.
+    public init() {}
 }

@@ -5,7 +5,7 @@ extension LoopOptions {
         options.sizes = RingSizes(
             submissionEntries: ringEntries,
             completionEntries: completionEntries,
-            providedEntries: Self.powerOfTwo(from: bufferCount)
+            providedEntries: providedEntries ?? Self.powerOfTwo(from: bufferCount)
         )
         options.featuresOff = featuresOff
         if isSubmissionPolled {
@@ -15,6 +15,18 @@ extension LoopOptions {
         options.shardCount = loopCount
         options.log = log
         return options
+    }
+
+    /// The sizes that the memlock limit has room for, when `loopCount` loops share it.
+    package var fittingRingSizes: RingSizes {
+        uringDriver.sizes.normalized.fitting(.current(shardCount: loopCount))
+    }
+
+    /// Takes these sizes instead.
+    package mutating func set(_ sizes: RingSizes) {
+        ringEntries = sizes.submissionEntries
+        completionEntries = sizes.completionEntries
+        providedEntries = sizes.providedEntries
     }
 
     /// A provided-buffer ring has a power of two entries; those without a buffer stay empty.

@@ -40,6 +40,8 @@ public struct LoopOptions: Sendable {
     public var spin = Duration.zero
     /// Features to do without, so that every fallback can be tested.
     public var featuresOff: Set<KernelFeature> = []
+    /// Entries of the provided-buffer ring; nil for one a buffer.
+    package var providedEntries: Int?
     /// Loops that share this process's RLIMIT_MEMLOCK.
     public var loopCount = 1
     /// The bounds of a tick.

@@ -21,6 +21,16 @@ package enum Job: @unchecked Sendable {
     case closure(() throws -> Void)
     /// Work of the engine itself.
     case target(any JobTarget, tag: UInt8)
-    /// A step of a Swift task.
-    case executor(UnownedJob)
+    /// A step of a Swift task, and which of the loop's executors runs it.
+    case executor(UnownedJob, ExecutorRole)
+}
+
+/// The two executors that stand on one loop.
+///
+/// > Thread: Any thread.
+package enum ExecutorRole: UInt8, Sendable {
+    /// Steps of tasks that prefer the loop.
+    case task
+    /// Steps of actors that live on the loop.
+    case actor
 }

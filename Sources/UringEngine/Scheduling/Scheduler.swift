@@ -19,6 +19,7 @@ package final class Scheduler: Sendable {
         var inbox = UniqueDeque<Job>()
         var isParked = false
         var isClosed = false
+        var isSealed = false
         var counters = SchedulerCounters()
     }
 
@@ -55,10 +56,12 @@ package final class Scheduler: Sendable {
 
     /// Queues a step of a Swift task even after `close`: a task whose step is refused never ends.
     ///
-    /// - Returns: Whether the caller has to wake the loop; never `.refused`.
-    package func post(unconditionally job: UnownedJob) -> PostOutcome {
+    /// - Returns: Whether the caller has to wake the loop; `.refused` only after `seal`: then the
+    ///   caller finds another place to run it.
+    package func post(unconditionally job: UnownedJob, for role: ExecutorRole) -> PostOutcome {
         state.withLock { state in
-            enqueue(.executor(job), in: &state)
+            guard !state.isSealed else { return .refused }
+            return enqueue(.executor(job, role), in: &state)
         }
     }
 
@@ -109,6 +112,19 @@ package final class Scheduler: Sendable {
     /// What is queued can still be taken, and steps of Swift tasks still come in. Nobody is woken.
     package func close() {
         state.withLock { $0.isClosed = true }
+    }
+
+    /// Refuses steps of Swift tasks too; called when nobody will ever take again.
+    ///
+    /// - Parameter batch: empty; it becomes what was queued, which the caller still has to run.
+    package func seal(into batch: inout ReadyQueue) {
+        precondition(batch.isEmpty, "a batch is run to its end before the next is taken")
+        state.withLock { state in
+            swap(&state.inbox, &batch.jobs)
+            state.isClosed = true
+            state.isSealed = true
+            hasPosts.store(false, ordering: .relaxed)
+        }
     }
 
     /// Whether posts are refused.

@@ -110,6 +110,9 @@ extension ScriptedDriver {
         return stuckCount
     }
 
+    /// Tells nothing.
+    package func incomingCPU(of descriptor: Descriptor) -> Int? { nil }
+
     // MARK: How it is done
 
     private func markClosed(_ descriptor: Descriptor) {

@@ -51,11 +51,13 @@ struct CorePlanPinningTests {
     @Test func eachRunOnTheirOwnCPUWhenPinned() throws {
         let plan = try plan(["CORES": "1,4-5"], cpus: 8)
         #expect((0..<3).map(plan.affinity(ofShard:)) == [[1], [4], [5]])
+        #expect(plan.cpuOfShard == [1, 4, 5])
     }
 
     @Test func runWhereverTheProcessMayWhenNotPinned() throws {
         let plan = try plan(["PIN": "off"], cpus: 4)
         #expect((0..<4).allSatisfy { plan.affinity(ofShard: $0).isEmpty })
+        #expect(plan.cpuOfShard == [nil, nil, nil, nil])
     }
 
     @Test func keepToAListWhenNotPinned() throws {

@@ -142,6 +142,23 @@ import UringTesting
         try fixture.expectBaseline()
     }
 
+    @Test func countsAsParkedToAWatchdog() throws {
+        let fixture = try spinning()
+        let heartbeat = fixture.loop.heartbeat
+        nonisolated(unsafe) var seen: [Bool] = []
+        fixture.loop.callSoon { seen.append(heartbeat.isParked) }
+        try fixture.loop.runOnce(mayWait: true)
+        fixture.driver.onPoll = { driver in
+            driver.onPoll = nil
+            seen.append(heartbeat.isParked)
+            fixture.loop.callSoonThreadsafe { seen.append(heartbeat.isParked) }
+        }
+        try fixture.loop.runOnce(mayWait: true)
+        try fixture.tick()
+        #expect(seen == [false, true, false])
+        try fixture.expectBaseline()
+    }
+
     @Test func passesAnErrorOfTheDriverOn() throws {
         let fixture = try spinning()
         fixture.driver.failNext(.wait, with: .badDescriptor)

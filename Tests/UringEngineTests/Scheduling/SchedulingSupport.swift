@@ -73,7 +73,7 @@ extension Job {
         switch self {
         case .closure(let body): try body()
         case .target(let target, let tag): target.runJob(tag: tag)
-        case .executor(let job): runExecutorJob(job)
+        case .executor(let job, _): runExecutorJob(job)
         }
     }
 }

@@ -88,6 +88,12 @@ extension UringDriver {
         )
     }
 
+    /// The CPU that handled the socket's last packet.
+    package func incomingCPU(of descriptor: Descriptor) -> Int? {
+        let cpu = cu_incoming_cpu(descriptor.rawValue)
+        return cpu < 0 ? nil : Int(cpu)
+    }
+
     /// Closes a descriptor on which nothing is in flight.
     package func close(_ descriptor: Descriptor) {
         // Nothing can be done about a failure: on Linux the number is free again whatever close(2)

@@ -33,6 +33,9 @@ public protocol StreamHandler: AnyObject {
 
     /// No more than the low watermark waits: go on writing.
     func resumeWriting(on transport: StreamTransport) throws
+
+    /// The loop drains: finish what is under way and close.
+    func drainStarted(on transport: StreamTransport) throws
 }
 
 extension StreamHandler {
@@ -46,4 +49,6 @@ extension StreamHandler {
     public func pauseWriting(on transport: StreamTransport) {}
     /// Does nothing.
     public func resumeWriting(on transport: StreamTransport) {}
+    /// Closes after what is queued was sent.
+    public func drainStarted(on transport: StreamTransport) { transport.close() }
 }

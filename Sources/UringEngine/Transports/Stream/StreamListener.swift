@@ -1,4 +1,4 @@
-/// Takes connections from one listening socket and gives each a handler.
+/// Takes connections from one listening socket.
 ///
 /// > Thread: On-loop only.
 /// > Ownership: The loop keeps it until its socket is closed.
@@ -16,8 +16,8 @@ public final class StreamListener: DescriptorOwner {
     /// Where it listens; port 0 is resolved.
     public let address: SocketAddress
     private let descriptor: Descriptor
-    private let options: StreamOptions
-    private let makeHandler: () throws -> any StreamHandler
+    private let endMode: CloseMode
+    private let take: (Descriptor) throws -> Void
     private var acceptToken: OperationToken?
     private var isAcceptCancelled = false
     private var isClosing = false
@@ -32,14 +32,14 @@ public final class StreamListener: DescriptorOwner {
         loop: EventLoop,
         descriptor: Descriptor,
         address: SocketAddress,
-        options: StreamOptions,
-        makeHandler: @escaping () throws -> any StreamHandler
+        endMode: CloseMode,
+        take: @escaping (Descriptor) throws -> Void
     ) {
         self.loop = loop
         self.descriptor = descriptor
         self.address = address
-        self.options = options
-        self.makeHandler = makeHandler
+        self.endMode = endMode
+        self.take = take
     }
 
     /// Stops accepting; the socket is closed when nothing is in flight on it, and clients are
@@ -58,7 +58,7 @@ public final class StreamListener: DescriptorOwner {
         isClosing = true
         if let backoffTimer { loop.cancelTimer(backoffTimer) }
         backoffTimer = nil
-        loop.close(slot, mode: .orderly)
+        loop.close(slot, mode: endMode)
     }
 
     /// What it began that may still be in flight.
@@ -115,8 +115,7 @@ public final class StreamListener: DescriptorOwner {
         // An accept that won against its cancel: nobody will serve it.
         guard !isClosing else { return loop.driver.base.close(descriptor) }
         do {
-            let handler = try makeHandler()
-            loop.adopt(descriptor, options: options, handler: handler)
+            try take(descriptor)
         } catch {
             loop.onCallbackError(CallbackFailure(error: error, origin: .handlerFactory))
             loop.driver.base.close(descriptor)
@@ -194,8 +193,11 @@ public final class StreamListener: DescriptorOwner {
 
 extension EventLoop {
     /// Takes in a connected stream and starts it.
+    ///
+    /// > Thread: On-loop only.
+    /// > Ownership: The descriptor is the stream's from here on.
     @discardableResult
-    func adopt(
+    package func adopt(
         _ descriptor: Descriptor,
         options: StreamOptions,
         handler: any StreamHandler

@@ -164,11 +164,41 @@ extension StreamTransport {
     /// messages never reaches the budget, and parked 99 buffers of 16 KiB in one enter.
     private func park(_ bytes: consuming ReceivedBytes) {
         let isWasteful = bytes.byteCount &* 2 < bytes.pinnedBytes
-        let bytes = isWasteful ? copied(bytes) : bytes
-        parkedBytes += bytes.pinnedBytes
+        keep(isWasteful ? copied(bytes) : bytes)
+    }
+
+    @inline(__always)
+    private func keep(_ bytes: consuming ReceivedBytes) {
+        parkedBytes &+= bytes.pinnedBytes
         parked.append(bytes)
         if parkedBytes >= loop.inputCapBytes { cancelReceive() }
     }
+
+    // MARK: Reading by hand
+
+    /// Parks what was delivered, for a face whose reader comes for it.
+    ///
+    /// The first of them stays in its buffer: it is about to be taken. What lies behind it is bound by
+    /// the same caps as while reading is paused.
+    ///
+    /// > Thread: On-loop only, from inside `dataReceived`.
+    package func hold(_ bytes: consuming ReceivedBytes) {
+        if parked.isEmpty { keep(bytes) } else { park(bytes) }
+    }
+
+    /// Takes the first bytes that were held; arms the receive again when enough was taken.
+    ///
+    /// > Thread: On-loop only.
+    package func takeHeld() -> ReceivedBytes? {
+        guard let bytes = parked.popFirst() else { return nil }
+        parkedBytes &-= bytes.pinnedBytes
+        // A starved receive waits for its turn.
+        if receiveToken == nil, !isStarved { armReceive(waitForReadiness: false) }
+        return bytes
+    }
+
+    /// The peer has ended, and everything it sent was taken.
+    package var isInputFinished: Bool { hasSeenEOF && parked.isEmpty }
 
     private func receivedEOF() {
         hasSeenEOF = true

@@ -146,9 +146,10 @@ internal import DequeModule
         abort()
     }
 
-    /// Closes after what is queued was sent.
+    /// Asks the handler to finish.
     package override func drain() {
-        close()
+        guard phase == .open else { return }
+        callHandler { try $0.drainStarted(on: self) }
     }
 
     /// Calls the handler; what it throws aborts the connection and is reported.

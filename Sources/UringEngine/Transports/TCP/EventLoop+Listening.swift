@@ -45,19 +45,108 @@ extension EventLoop {
             driver.base.close(descriptor)
             throw error
         }
+        let stream = options.stream
+        return accept(on: descriptor, address: bound, endMode: .orderly) { [unowned self] in
+            adopt($0, options: stream, handler: try makeHandler())
+        }
+    }
+
+    /// Accepts on a socket that listens already.
+    ///
+    /// > Thread: On-loop only.
+    ///
+    /// - Parameters:
+    ///   - descriptor: a listening socket.
+    ///   - address: what it is bound to.
+    ///   - endMode: `.letGo` for a socket that stays somebody else's.
+    ///   - take: gets each accepted descriptor and owns it, unless it throws; what it throws is
+    ///     reported.
+    package func accept(
+        on descriptor: Descriptor,
+        address: SocketAddress,
+        endMode: CloseMode,
+        take: @escaping (Descriptor) throws -> Void
+    ) -> StreamListener {
         let listener = StreamListener(
             loop: self,
             descriptor: descriptor,
-            address: bound,
-            options: options.stream,
-            makeHandler: makeHandler
+            address: address,
+            endMode: endMode,
+            take: take
         )
         _ = descriptors.adopt(descriptor, owner: listener)
         listener.arm()
         return listener
     }
 
+    // MARK: Sockets that belong to nobody yet
+
+    /// Binds sockets to one address, which then refuses others of the same user.
+    ///
+    /// The first is bound without SO_REUSEPORT, so that a port in use is an error; it shares the port
+    /// with the others from then on.
+    ///
+    /// > Thread: On-loop only.
+    /// > Ownership: The descriptors are the caller's.
+    ///
+    /// - Returns: the address with its port, and `count` bound sockets.
+    package func bindListeners(
+        _ address: SocketAddress,
+        _ options: ListenerOptions,
+        count: Int
+    ) throws(IOError) -> (address: SocketAddress, descriptors: [Descriptor]) {
+        checkOnLoop()
+        var options = options
+        options.sharesPort = false
+        var descriptors = [try bindListener(address, options)]
+        do throws(IOError) {
+            let bound = try driver.base.localAddress(of: descriptors[0])
+            guard count > 1 else { return (bound, descriptors) }
+            try driver.base.setOption(.reusePort(true), on: descriptors[0])
+            options.sharesPort = true
+            for _ in 1..<count { descriptors.append(try bindListener(bound, options)) }
+            return (bound, descriptors)
+        } catch {
+            for descriptor in descriptors { driver.base.close(descriptor) }
+            throw error
+        }
+    }
+
+    /// Makes a bound socket listen.
+    package func listen(onBound descriptor: Descriptor, backlog: Int) throws(IOError) {
+        try driver.base.listen(on: descriptor, backlog: backlog)
+    }
+
+    /// Closes a descriptor on which nothing was begun.
+    package func closeUnserved(_ descriptor: Descriptor) {
+        driver.base.close(descriptor)
+    }
+
+    /// The CPU that a connection's packets come in on; nil where the kernel does not tell.
+    package func incomingCPU(of descriptor: Descriptor) -> Int? {
+        driver.base.incomingCPU(of: descriptor)
+    }
+
+    /// Reports what a maker of handlers threw.
+    package func reportFactory(_ error: any Error) {
+        onCallbackError(CallbackFailure(error: error, origin: .handlerFactory))
+    }
+
     private func openListener(
+        _ address: SocketAddress,
+        _ options: ListenerOptions
+    ) throws(IOError) -> Descriptor {
+        let descriptor = try bindListener(address, options)
+        do throws(IOError) {
+            try driver.base.listen(on: descriptor, backlog: options.backlog)
+            return descriptor
+        } catch {
+            driver.base.close(descriptor)
+            throw error
+        }
+    }
+
+    private func bindListener(
         _ address: SocketAddress,
         _ options: ListenerOptions
     ) throws(IOError) -> Descriptor {
@@ -72,7 +161,6 @@ extension EventLoop {
             // Accepted sockets inherit it: one system call a listener instead of one a connection.
             try base.setOption(.noDelay(options.stream.isNoDelay), on: descriptor)
             try base.bind(descriptor, to: address)
-            try base.listen(on: descriptor, backlog: options.backlog)
             return descriptor
         } catch {
             base.close(descriptor)

@@ -1,0 +1,348 @@
+internal import CUring
+
+/// What stands between a stream's callbacks and the task that reads and writes it.
+///
+/// Completions are plain callbacks into this object. Received bytes stay with the transport, which
+/// bounds them; the task is woken at most once a readable batch.
+///
+/// > Thread: On-loop only, but for `cancelOwner`, which posts.
+/// > Ownership: The transport holds it until `connectionLost`, every `Connection` as long as it lives.
+@safe @usableFromInline
+final class ConnectionCore: @unchecked Sendable {
+    // Sendable: every way in checks that it is on the loop's thread, or posts.
+    // Safety: the variables marked so are the loop thread's alone.
+
+    let shard: Shard
+    let loop: EventLoop
+    /// Set by `connectionMade`, before anybody sees this object; `keptTransport` holds it.
+    @safe @exclusivity(unchecked) private var made: Unmanaged<StreamTransport>?
+    private var keptTransport: StreamTransport?
+    private let reader: Waiter
+    // Made when first needed: most connections never wait to write.
+    private var writer: Waiter?
+    private var closer: Waiter?
+    /// The task that is watched for cancellation as a whole; zero for none.
+    private var owner: UInt = 0
+    /// What came first and was not taken: the usual case needs no queue.
+    @safe @exclusivity(unchecked) private var first: ReceivedBytes?
+    /// The transport holds what came after it.
+    @safe @exclusivity(unchecked) private var holdsMore = false
+    @safe @exclusivity(unchecked) private var condition = Condition()
+    /// Something was read since the last write: a request may be under way.
+    @safe @exclusivity(unchecked) private var hasUnansweredInput = false
+    private var loss: IOError?
+    /// Told when the connection fails after its handler has returned.
+    private var onLateError: ((IOError) -> Void)?
+
+    init(shard: Shard) {
+        self.shard = shard
+        self.loop = shard.loop
+        if shard.isDrainingHere { condition.insert(.draining) }
+        self.reader = Waiter(loop: shard.loop)
+    }
+
+    var transport: StreamTransport {
+        // Safety: `keptTransport` holds it.
+        unsafe known.takeUnretainedValue()
+    }
+
+    /// For `_withUnsafeGuaranteedRef`: a borrowed reference costs no count.
+    @inline(__always)
+    private var known: Unmanaged<StreamTransport> {
+        guard let made else {
+            preconditionFailure("a connection is handed out after it was made")
+        }
+        return unsafe made
+    }
+
+    // MARK: Checks
+
+    var isOnShard: Bool { loop.isRunningHere }
+
+    @inline(__always)
+    func checkShard(_ operation: IOError.Operation) throws(IOError) {
+        guard loop.isRunningHere else { throw wrongShard(operation) }
+    }
+
+    @inline(never)
+    private func wrongShard(_ operation: IOError.Operation) -> IOError {
+        IOError(
+            operation,
+            reason: .wrongShard,
+            detail: "this connection lives on shard \(shard.index); use submit(to:)"
+        )
+    }
+
+    /// What keeps reads and writes off the fast path.
+    private struct Condition: OptionSet {
+        let rawValue: UInt8
+
+        /// The peer has ended, and what it sent was delivered.
+        static let inputEnded = Condition(rawValue: 1)
+        static let draining = Condition(rawValue: 2)
+        /// The owner was cancelled.
+        static let cancelled = Condition(rawValue: 4)
+        /// `connectionLost` was called.
+        static let lost = Condition(rawValue: 8)
+        static let writingPaused = Condition(rawValue: 16)
+    }
+
+    /// Why nothing works any more.
+    func endError(_ operation: IOError.Operation) -> IOError {
+        loss ?? IOError(operation, reason: .closed)
+    }
+
+    // MARK: Reading
+
+    /// What a read that found nothing does.
+    @usableFromInline
+    enum ReadStep {
+        /// Nothing will come.
+        case over
+        /// Suspend; the task's cancellation is watched as a whole.
+        case byOwner
+        /// Suspend, watching for the cancellation of this task.
+        case watched
+    }
+
+    /// Takes what came first; nil when nothing has come.
+    @usableFromInline
+    func takeReceived() throws(IOError) -> ReceivedBytes? {
+        try checkShard(.receive)
+        return take()
+    }
+
+    @inline(__always)
+    private func take() -> ReceivedBytes? {
+        guard let bytes = first.take() ?? takeHeld() else { return nil }
+        hasUnansweredInput = true
+        return bytes
+    }
+
+    private func takeHeld() -> ReceivedBytes? {
+        guard holdsMore else { return nil }
+        var bytes: ReceivedBytes?
+        // Safety: `keptTransport` holds it.
+        unsafe known._withUnsafeGuaranteedRef {
+            bytes = $0.takeHeld()
+            // The transport does not announce an end that lies behind held bytes.
+            if $0.isInputFinished { condition.insert(.inputEnded) }
+        }
+        holdsMore = bytes != nil
+        return bytes
+    }
+
+    /// Decides how a read that found nothing goes on.
+    @usableFromInline
+    func beginRead(timeout: Duration?) throws(IOError) -> ReadStep {
+        if !condition.isEmpty, try isReadOver() { return .over }
+        guard !reader.isBusy else { throw busy(.receive) }
+        return timeout == nil && isOwner ? .byOwner : .watched
+    }
+
+    /// Off the fast path: the connection ends, drains, or is cancelled.
+    private func isReadOver() throws(IOError) -> Bool {
+        if condition.contains(.inputEnded) { return true }
+        if condition.contains(.draining), !hasUnansweredInput, !condition.contains(.lost) {
+            return true
+        }
+        if condition.contains(.cancelled) { throw IOError(.receive, reason: .cancelled) }
+        if condition.contains(.lost) || transport.isClosing { throw endError(.receive) }
+        return false
+    }
+
+    // Safety: the reader resumes the continuation exactly once.
+    @usableFromInline
+    func suspendReader(_ continuation: UnsafeContinuation<Void, Never>) {
+        unsafe reader.begin(continuation)
+    }
+
+    /// Waits, watching for this task's cancellation; `endRead` tells how it ended.
+    @usableFromInline
+    func awaitInput(timeout: Duration?) async {
+        await reader.wait(timeout: timeout, isCancelledElsewhere: isOwner)
+    }
+
+    /// Takes what the wait brought; nil at the end of the input.
+    @usableFromInline
+    func endRead() throws(IOError) -> ReceivedBytes? {
+        try check(reader.finish(), .receive)
+        if let bytes = take() { return bytes }
+        if condition.contains(.lost), !condition.contains(.inputEnded) { throw endError(.receive) }
+        return nil
+    }
+
+    // MARK: Writing
+
+    /// Queues bytes.
+    ///
+    /// - Returns: false when too much waits to be sent.
+    @usableFromInline
+    func write(_ bytes: consuming ReceivedBytes) throws(IOError) -> Bool {
+        try checkShard(.write)
+        var moving: ReceivedBytes? = bytes
+        var isQueued = false
+        // Safety: `keptTransport` holds it.
+        unsafe known._withUnsafeGuaranteedRef { transport in
+            if let bytes = moving.take() { isQueued = transport.write(bytes) }
+        }
+        return try queued(isQueued)
+    }
+
+    /// Queues a copy of an array.
+    ///
+    /// - Returns: false when too much waits to be sent.
+    @usableFromInline
+    func write(_ bytes: [UInt8]) throws(IOError) -> Bool {
+        try checkShard(.write)
+        return try queued(transport.write(bytes))
+    }
+
+    @inline(__always)
+    private func queued(_ isQueued: Bool) throws(IOError) -> Bool {
+        guard isQueued else { throw endError(.write) }
+        hasUnansweredInput = false
+        return !condition.contains(.writingPaused)
+    }
+
+    /// Waits until less waits to be sent.
+    @usableFromInline
+    func awaitRoom(timeout: Duration?) async throws(IOError) {
+        if condition.contains(.cancelled) { throw IOError(.write, reason: .cancelled) }
+        let waiter = writer ?? Waiter(loop: loop)
+        writer = waiter
+        guard !waiter.isBusy else { throw busy(.write) }
+        await waiter.wait(timeout: timeout, isCancelledElsewhere: isOwner)
+        try check(waiter.finish(), .write)
+        if condition.contains(.lost) { throw endError(.write) }
+    }
+
+    func awaitEnd(timeout: Duration?) async throws(IOError) {
+        if !condition.contains(.lost) {
+            let waiter = closer ?? Waiter(loop: loop)
+            closer = waiter
+            guard !waiter.isBusy else { throw busy(.close) }
+            await waiter.wait(timeout: timeout, isCancelledElsewhere: isOwner)
+            try check(waiter.finish(), .close)
+        }
+        if let loss { throw loss }
+    }
+
+    @inline(__always)
+    private func check(
+        _ outcome: Waiter.Outcome,
+        _ operation: IOError.Operation
+    ) throws(IOError) {
+        switch outcome {
+        case .ready: return
+        case .cancelled: throw IOError(operation, reason: .cancelled)
+        case .deadlineExceeded: throw IOError(operation, reason: .deadlineExceeded)
+        }
+    }
+
+    private func busy(_ operation: IOError.Operation) -> IOError {
+        IOError(operation, reason: .busy, detail: "another task waits for the same")
+    }
+
+    // MARK: The task that owns it
+
+    /// The calling task handles this connection; its cancellation comes by `cancelOwner`.
+    func begin() {
+        owner = cu_current_task()
+    }
+
+    /// Ends every wait of the owner, now and later.
+    ///
+    /// > Thread: Any thread.
+    func cancelOwner() {
+        loop.callSoonThreadsafe { [self] in
+            condition.insert(.cancelled)
+            reader.resume(.cancelled)
+            writer?.resume(.cancelled)
+            closer?.resume(.cancelled)
+        }
+    }
+
+    /// Closes after what was written has been sent.
+    func close() {
+        first = nil
+        holdsMore = false
+        transport.close()
+    }
+
+    /// The handler returned: what was written is still sent.
+    func end(onLateError: @escaping (IOError) -> Void) {
+        owner = 0
+        if condition.contains(.lost) { return }
+        self.onLateError = onLateError
+        close()
+    }
+
+    /// The handler threw.
+    func endThrown() {
+        owner = 0
+        transport.abort()
+    }
+
+    @inline(__always)
+    var isOwner: Bool { owner == cu_current_task() }
+}
+
+extension ConnectionCore: StreamHandler {
+    // Safety: `keptTransport` holds it until this object ends.
+    @usableFromInline
+    func connectionMade(_ transport: StreamTransport) {
+        keptTransport = transport
+        unsafe made = .passUnretained(transport)
+    }
+
+    @usableFromInline
+    func dataReceived(_ bytes: consuming ReceivedBytes, on transport: StreamTransport) {
+        if first == nil, !holdsMore {
+            first = consume bytes
+        } else {
+            holdsMore = true
+            transport.hold(bytes)
+        }
+        reader.resume()
+    }
+
+    @usableFromInline
+    func eofReceived(on transport: StreamTransport) -> Bool {
+        condition.insert(.inputEnded)
+        reader.resume()
+        return true
+    }
+
+    @usableFromInline
+    func connectionLost(_ transport: StreamTransport, error: IOError?) {
+        condition.insert(.lost)
+        condition.remove(.writingPaused)
+        loss = error
+        first = nil
+        holdsMore = false
+        reader.resume()
+        writer?.resume()
+        closer?.resume()
+        if let error { onLateError?(error) }
+        onLateError = nil
+    }
+
+    @usableFromInline
+    func pauseWriting(on transport: StreamTransport) {
+        condition.insert(.writingPaused)
+    }
+
+    @usableFromInline
+    func resumeWriting(on transport: StreamTransport) {
+        condition.remove(.writingPaused)
+        writer?.resume()
+    }
+
+    /// A connection without a request under way ends at once: its reader is told that nothing comes.
+    @usableFromInline
+    func drainStarted(on transport: StreamTransport) {
+        condition.insert(.draining)
+        if !hasUnansweredInput { reader.resume() }
+    }
+}

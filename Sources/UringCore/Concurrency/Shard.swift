@@ -1,0 +1,97 @@
+/// One core's part of a server: its loop, its thread, its executors, and its place among the others.
+///
+/// `Supervisor.run` calls the program's handler once on every shard. Everything that the handler
+/// starts as a child task stays on the shard's thread; shards share nothing, and ask each other with
+/// `submit(to:_:)`.
+///
+/// > Thread: Any thread, where a member does not say otherwise.
+public final class Shard: Sendable {
+    /// Its number, from zero.
+    public let index: Int
+    /// The CPU that its thread is bound to; nil when the scheduler places it.
+    public let cpu: Int?
+    /// Runs tasks on this shard.
+    public let executor: ShardExecutor
+    /// Runs actors on this shard, as their `unownedExecutor`.
+    public let actorExecutor: ShardActorExecutor
+    /// The loop, for the callback face.
+    ///
+    /// > Thread: On-loop only.
+    public let loop: EventLoop
+    let runtime: Runtime
+    let state: ShardState
+
+    /// Made on the shard's own thread.
+    init(index: Int, cpu: Int?, loop: EventLoop, runtime: Runtime) {
+        self.index = index
+        self.cpu = cpu
+        self.loop = loop
+        self.runtime = runtime
+        self.state = ShardState(loop: loop)
+        self.executor = ShardExecutor(loop: loop)
+        self.actorExecutor = ShardActorExecutor(loop: loop, tasks: executor)
+    }
+
+    /// How many shards the server has.
+    public var count: Int { runtime.shardCount }
+
+    /// The calling thread runs this shard.
+    public var isCurrent: Bool { loop.isRunningHere }
+
+    /// The server drains: finish what is under way, begin nothing new.
+    ///
+    /// > Thread: On its shard; elsewhere it throws.
+    public var isDraining: Bool {
+        get throws(IOError) {
+            try check(.wait)
+            return state.isDraining
+        }
+    }
+
+    /// Waits until the server drains; it returns at once when it does already.
+    ///
+    /// - Throws: `.cancelled`, `.wrongShard`.
+    public func untilDrain() async throws(IOError) {
+        try check(.wait)
+        if state.isDraining { return }
+        let waiter = Waiter(loop: loop)
+        let key = ObjectIdentifier(waiter)
+        state.drainWaiters[key] = waiter
+        defer { state.drainWaiters[key] = nil }
+        await waiter.wait(timeout: nil, isCancelledElsewhere: false)
+        guard waiter.finish() == .ready else {
+            throw IOError(.wait, reason: .cancelled)
+        }
+    }
+
+    /// Waits for a time on this shard's own timers; no other thread takes part.
+    ///
+    /// (`Task.sleep` uses a timer of the global pool and comes back by the inbox.)
+    ///
+    /// - Throws: `.cancelled`, `.wrongShard`.
+    public func sleep(for duration: Duration) async throws(IOError) {
+        try check(.sleep)
+        let waiter = Waiter(loop: loop)
+        await waiter.wait(timeout: duration, isCancelledElsewhere: false)
+        if waiter.finish() == .cancelled { throw IOError(.sleep, reason: .cancelled) }
+    }
+
+    func check(_ operation: IOError.Operation) throws(IOError) {
+        guard isCurrent else {
+            throw IOError(
+                operation,
+                reason: .wrongShard,
+                detail: "called from elsewhere than shard \(index); use submit(to:)"
+            )
+        }
+    }
+}
+
+extension Shard: CustomStringConvertible {
+    /// `shard 2 on CPU 5`.
+    public var description: String { Self.name(index, cpu) }
+
+    static func name(_ index: Int, _ cpu: Int?) -> String {
+        "shard \(index)" + (cpu.map { " on CPU \($0)" } ?? "")
+    }
+}

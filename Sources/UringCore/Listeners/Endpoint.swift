@@ -1,0 +1,22 @@
+/// Where to listen or to connect.
+///
+/// > Thread: Any thread.
+public enum Endpoint: Hashable, Sendable {
+    /// A numeric IPv4 or IPv6 address and a port; port 0 takes a free one, the same for all shards.
+    case tcp(host: String, port: UInt16)
+    /// A Unix-domain socket in the file system.
+    case unix(path: String)
+    /// A Unix-domain socket with a name of Linux's own, without a file and without permissions.
+    case abstract(name: String)
+
+    /// The kernel's form.
+    ///
+    /// - Throws: `.invalidArgument` that names the text and what is accepted.
+    public func resolve() throws(IOError) -> SocketAddress {
+        switch self {
+        case .tcp(let host, let port): try SocketAddress(host: host, port: port)
+        case .unix(let path): .unix(Array(path.utf8))
+        case .abstract(let name): .unix([0] + Array(name.utf8))
+        }
+    }
+}

@@ -1,0 +1,162 @@
+internal import Logging
+
+/// A shard's part in a listening address.
+///
+/// > Thread: `serve` on its shard; elsewhere it throws `.wrongShard`.
+/// > Ownership: The server keeps the sockets until it drains.
+public final class Listener: Sendable {
+    /// Where it listens; port 0 is resolved, and the same on every shard.
+    public var address: SocketAddress { group.address }
+    /// The shard that it serves on.
+    public let shard: Shard
+    private let group: ListenerGroup
+    private let options: StreamOptions
+
+    init(shard: Shard, group: ListenerGroup, options: StreamOptions) {
+        self.shard = shard
+        self.group = group
+        self.options = options
+    }
+
+    /// Serves every connection with a child task of its own, on this shard, until the server drains and
+    /// the last one has ended.
+    ///
+    /// A handler that returns closes its connection: what it wrote is still sent. One that throws
+    /// resets it; the error goes to `onConnectionError`, and no other connection notices.
+    ///
+    /// When the calling task is cancelled, so are the handlers.
+    ///
+    /// - Parameters:
+    ///   - onConnectionError: called on the shard with what ended a connection before its time; by
+    ///     default it is logged at level debug.
+    ///   - handler: runs on this shard, once for each connection.
+    /// - Throws: `.cancelled`; `.busy` when this shard serves the address already; `.closed` when the
+    ///   server drains already; `.wrongShard`.
+    public func serve(
+        onConnectionError: (@Sendable (any Error) -> Void)? = nil,
+        _ handler: @escaping @Sendable (Connection) async throws -> Void
+    ) async throws(IOError) {
+        let session = ServeSession(loop: shard.loop)
+        let report = onConnectionError ?? logged
+        try begin(session) { [shard, options] descriptor in
+            let core = ConnectionCore(shard: shard)
+            shard.loop.adopt(descriptor, options: options, handler: core)
+            session.append(core)
+        }
+        await withTaskCancellationHandler {
+            await withDiscardingTaskGroup { group in
+                while let core = await session.next() {
+                    group.addTask { await Self.handle(core, handler, report) }
+                }
+                await end(session)
+            }
+        } onCancel: {
+            session.cancel()
+        }
+        if session.ended == .cancelled { throw IOError(.accept, reason: .cancelled) }
+    }
+
+    /// Serves every connection with a handler of the callback face, until the server drains.
+    ///
+    /// What a handler throws resets its own connection and goes to the loop's `onCallbackError`.
+    ///
+    /// - Parameter makeHandler: called on the shard for each connection; what it throws is reported and
+    ///   that connection closed.
+    /// - Throws: as of `serve(onConnectionError:_:)`.
+    public func serve(
+        handlers makeHandler: @escaping () throws -> any StreamHandler
+    ) async throws(IOError) {
+        let session = ServeSession(loop: shard.loop)
+        try begin(session) { [shard, options] descriptor in
+            shard.loop.adopt(descriptor, options: options, handler: try makeHandler())
+        }
+        await withTaskCancellationHandler {
+            _ = await session.next()
+            await end(session)
+        } onCancel: {
+            session.cancel()
+        }
+        if session.ended == .cancelled { throw IOError(.accept, reason: .cancelled) }
+    }
+
+    // MARK: One connection
+
+    private static func handle(
+        _ core: ConnectionCore,
+        _ handler: @Sendable (Connection) async throws -> Void,
+        _ report: @escaping @Sendable (any Error) -> Void
+    ) async {
+        core.begin()
+        do {
+            try await withTaskCancellationHandler {
+                try await handler(Connection(core: core))
+            } onCancel: {
+                core.cancelOwner()
+            }
+            core.end(onLateError: report)
+        } catch {
+            core.endThrown()
+            report(error)
+        }
+    }
+
+    private var logged: @Sendable (any Error) -> Void {
+        let logger = shard.runtime.logger
+        return { logger.debug("a connection ended: \($0)") }
+    }
+
+    // MARK: Accepting
+
+    private func begin(
+        _ session: ServeSession,
+        _ take: @escaping (Descriptor) throws -> Void
+    ) throws(IOError) {
+        try shard.check(.accept)
+        guard !shard.isDrainingHere else {
+            throw IOError(.accept, reason: .closed, detail: "the server drains")
+        }
+        try group.beginServing(on: shard, take)
+        shard.state.sessions[ObjectIdentifier(session)] = session
+        shard.state.hasServed = true
+    }
+
+    /// Returns when nothing is armed on the socket any more; a drain closes it then.
+    private func end(_ session: ServeSession) async {
+        shard.state.sessions[ObjectIdentifier(session)] = nil
+        // Safety: the completion is called exactly once.
+        await unsafe withUnsafeContinuation { continuation in
+            group.endServing(on: shard) { unsafe continuation.resume() }
+        }
+        if shard.isDrainingHere { group.closeSocket(of: shard) }
+    }
+}
+
+extension Shard {
+    /// Listens on an address that all shards of the server share; nothing is accepted before `serve`.
+    ///
+    /// The first shard that asks binds for all, so that port 0 is one port for all, and an address in
+    /// use fails here.
+    ///
+    /// - Parameters:
+    ///   - endpoint: where.
+    ///   - options: how sockets listen and accepted streams behave; nil takes the configuration's.
+    ///   - placement: whether every shard has a socket of its own.
+    /// - Throws: EADDRINUSE, EADDRNOTAVAIL, EACCES and others of bind(2) and listen(2), naming the address;
+    ///   `.closed` when the server drains; `.wrongShard`.
+    public func listen(
+        _ endpoint: Endpoint,
+        options: ListenerOptions? = nil,
+        placement: ListenerPlacement = .perShard
+    ) throws(IOError) -> Listener {
+        try check(.listen)
+        let options = options ?? runtime.listenerOptions
+        let group = try runtime.registry.group(
+            for: endpoint.resolve(),
+            options,
+            placement,
+            shard: self
+        )
+        try group.listen(on: self)
+        return Listener(shard: self, group: group, options: options.stream)
+    }
+}

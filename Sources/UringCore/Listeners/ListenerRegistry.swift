@@ -1,0 +1,90 @@
+internal import Synchronization
+
+/// The listening addresses of a server, by address: shards that listen on the same one share it.
+///
+/// The first shard that asks binds for all. It binds one socket without SO_REUSEPORT first: with it, a
+/// second server of the same user would bind the same port in silence and take half of the connections.
+///
+/// > Thread: Any thread.
+final class ListenerRegistry: Sendable {
+    private struct Key: Hashable {
+        let address: SocketAddress
+        let isOnlyIPv6: Bool
+    }
+
+    private struct State {
+        var groups: [Key: ListenerGroup] = [:]
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+    private let balance: Balance
+
+    init(balance: Balance) {
+        self.balance = balance
+    }
+
+    /// The group of an address, bound when this is the first call for it.
+    ///
+    /// > Thread: On `shard`.
+    ///
+    /// - Throws: what bind(2) says, naming the address; `.closed` once the server drains;
+    ///   `.invalidArgument` when the address is in use here with another placement.
+    func group(
+        for address: SocketAddress,
+        _ options: ListenerOptions,
+        _ placement: ListenerPlacement,
+        shard: Shard
+    ) throws(IOError) -> ListenerGroup {
+        let placement = address.port == nil ? .distributed : placement
+        let key = Key(address: address, isOnlyIPv6: options.isOnlyIPv6)
+        return try state.withLock { (state) throws(IOError) in
+            guard !state.isClosed else {
+                throw IOError(.listen, reason: .closed, detail: "the server drains")
+            }
+            if let group = state.groups[key] {
+                guard group.placement == placement else { throw Self.otherwisePlaced(group) }
+                return group
+            }
+            let group = try open(address, options, placement, shard)
+            state.groups[key] = group
+            return group
+        }
+    }
+
+    private static func otherwisePlaced(_ group: ListenerGroup) -> IOError {
+        IOError(
+            .listen,
+            reason: .invalidArgument,
+            detail: "\(group.address) is placed \(group.placement) by another shard; use the same"
+        )
+    }
+
+    private func open(
+        _ address: SocketAddress,
+        _ options: ListenerOptions,
+        _ placement: ListenerPlacement,
+        _ shard: Shard
+    ) throws(IOError) -> ListenerGroup {
+        let shards = shard.runtime.shards
+        let count = placement == .perShard ? shards.count : 1
+        let bound = try shard.loop.bindListeners(address, options, count: count)
+        return ListenerGroup(
+            address: bound.address,
+            placement: placement,
+            sockets: ListenerSockets(bound.descriptors, backlog: options.backlog),
+            shards: shards,
+            balance: balance
+        )
+    }
+
+    /// Closes every socket that is left; later calls are refused.
+    func close(_ closing: (Descriptor) -> Void) {
+        let groups = state.withLock { state in
+            state.isClosed = true
+            defer { state.groups = [:] }
+            return state.groups.values
+        }
+        for group in groups { group.close(closing: closing) }
+    }
+}

@@ -1,0 +1,28 @@
+/// What one shard has counted, at one moment.
+///
+/// > Thread: Any thread.
+public struct ShardSnapshot: Hashable, Sendable {
+    /// The shard's number.
+    public let shard: Int
+    /// The CPU that it is bound to; nil when the scheduler places it.
+    public let cpu: Int?
+    /// The loop's counters.
+    public let loop: LoopMetrics
+
+    /// Takes one on the shard's thread, between two jobs; nil when the shard has ended.
+    static func take(of shard: Shard) async -> ShardSnapshot? {
+        await unsafe withUnsafeContinuation { continuation in
+            let isQueued = shard.loop.callSoonThreadsafe {
+                // Safety: resumed exactly once, here or below.
+                unsafe continuation.resume(
+                    returning: ShardSnapshot(
+                        shard: shard.index,
+                        cpu: shard.cpu,
+                        loop: shard.loop.metrics
+                    )
+                )
+            }
+            if !isQueued { unsafe continuation.resume(returning: nil) }
+        }
+    }
+}

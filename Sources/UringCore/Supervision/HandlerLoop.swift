@@ -1,0 +1,56 @@
+internal import Logging
+
+/// Calls a shard's handler, and calls it again when it throws.
+///
+/// > Thread: A task on the shard.
+struct HandlerLoop: Sendable {
+    let shard: Shard
+    let policy: RestartPolicy
+    let handler: @Sendable (Shard) async throws -> Void
+    let report: @Sendable (ShardEvent) -> Void
+
+    /// Returns when the handler has returned, or will not be called again.
+    func run() async {
+        var restarts = 0
+        while true {
+            let began = shard.loop.now
+            do {
+                try await handler(shard)
+                return report(.handlerEnded(shard.index, nil))
+            } catch {
+                // What a drain makes it throw is no failure.
+                if shard.isDrainingHere || Task.isCancelled {
+                    shard.runtime.logger.debug(
+                        "the handler of \(shard) ended with the drain: \(error)"
+                    )
+                    return report(.handlerEnded(shard.index, nil))
+                }
+                if Duration.nanoseconds(shard.loop.now &- began) >= policy.calm { restarts = 0 }
+                guard shard.state.hasServed, restarts < policy.restartsMax else {
+                    return report(.handlerEnded(shard.index, error))
+                }
+                await pause(restarts, after: error)
+                restarts += 1
+            }
+        }
+    }
+
+    private func pause(_ restart: Int, after error: any Error) async {
+        let delay = policy.delay(before: restart)
+        shard.runtime.logger.warning(
+            "the handler of \(shard) threw \(error); restart \(restart + 1) of \(policy.restartsMax) in \(delay)"
+        )
+        await shard.pause(for: delay)
+    }
+}
+
+extension Shard {
+    /// Waits for a time, or for the drain, or for the calling task's cancellation.
+    fileprivate func pause(for duration: Duration) async {
+        if state.isDraining { return }
+        let waiter = Waiter(loop: loop)
+        state.drainWaiters[ObjectIdentifier(waiter)] = waiter
+        await waiter.wait(timeout: duration, isCancelledElsewhere: false)
+        state.drainWaiters[ObjectIdentifier(waiter)] = nil
+    }
+}

@@ -1,0 +1,101 @@
+internal import Glibc
+internal import Logging
+
+/// One shard's thread from its start to its end.
+///
+/// The loop is made on the thread that runs it, after the thread was bound to its CPU, so that its
+/// memory lies near that CPU.
+///
+/// > Thread: Before start only; `run` is the thread.
+struct ShardThread: Sendable {
+    let index: Int
+    let cpu: Int?
+    let runtime: Runtime
+    let options: LoopOptions
+    let makeLoop: @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
+    let report: @Sendable (ShardEvent) -> Void
+
+    /// Starts the thread.
+    func start() throws(IOError) -> PinnedThread {
+        try PinnedThread.start(cpu: cpu) { run(pinFailure: $0) }
+    }
+
+    private func run(pinFailure: IOError?) {
+        if let pinFailure {
+            runtime.logger.warning("\(pinFailure); the scheduler places shard \(index)")
+        }
+        do throws(IOError) {
+            let loop = try makeLoop(index, options)
+            serve(
+                Shard(
+                    index: index,
+                    cpu: pinFailure == nil ? cpu : nil,
+                    loop: loop,
+                    runtime: runtime
+                )
+            )
+        } catch {
+            report(.notMade(index, error))
+        }
+        report(.ended(index))
+    }
+
+    private func serve(_ shard: Shard) {
+        let loop = shard.loop
+        install(shard)
+        report(.ready(index, shard, ThreadClock.current))
+        do throws(IOError) {
+            try loop.runForever()
+            try finish(loop)
+        } catch {
+            report(.failed(index, error))
+        }
+        loop.shutDown()
+    }
+
+    private func install(_ shard: Shard) {
+        // Safety: the shard holds the executors, and `serve` holds the shard until its loop has ended.
+        shard.loop.executors = unsafe LoopExecutors(
+            task: shard.executor.asUnownedTaskExecutor(),
+            actor: shard.actorExecutor.asUnownedSerialExecutor()
+        ) { [executor = shard.executor, actorExecutor = shard.actorExecutor] job, role in
+            switch role {
+            case .task: executor.runLate(job)
+            case .actor: actorExecutor.runLate(job)
+            }
+        }
+    }
+
+    /// The handlers have ended; what they wrote is still sent, up to the drain's limit.
+    private func finish(_ loop: EventLoop) throws(IOError) {
+        var isLate = false
+        loop.callLater(runtime.configuration.drainTimeout) { isLate = true }
+        loop.drain()
+        while !loop.isDrained, !isLate { try loop.runOnce(mayWait: true) }
+        if isLate {
+            runtime.logger.warning("shard \(index): the drain's limit passed; the rest is reset")
+        }
+    }
+}
+
+/// What a shard's thread tells its supervisor.
+///
+/// > Thread: Any thread.
+enum ShardEvent: Sendable {
+    /// The loop stands and runs.
+    case ready(Int, Shard, ThreadClock)
+    /// The loop could not be made.
+    case notMade(Int, IOError)
+    /// The loop could not go on.
+    case failed(Int, IOError)
+    /// The thread is about to end.
+    case ended(Int)
+    /// The handler returned, or failed for good.
+    case handlerEnded(Int, (any Error)?)
+    /// Somebody wants the drain to begin.
+    case drainRequested(String)
+    /// The drain has taken as long as it may.
+    case drainExpired
+    /// Handlers have ignored their cancellation for long enough.
+    case graceExpired
+}
