@@ -83,6 +83,16 @@ let package = Package(
             path: "Benchmarks/Micro",
             swiftSettings: relaxed
         ),
+        .executableTarget(
+            name: "UringMessagingBenchmarks",
+            dependencies: [
+                "UringCore",
+                "UringEngine",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Messaging",
+            swiftSettings: relaxed
+        ),
         .testTarget(
             name: "UringEngineTests",
             dependencies: ["UringEngine", "UringTesting", "CUring"],
@@ -102,7 +112,7 @@ let package = Package(
             name: "UringCLITests",
             // So that the tool is built beside the tests; they run it as a program of its own.
             dependencies: ["UringCLI"],
-            exclude: ["Peers"],
+            exclude: ["Embedded", "Peers"],
             swiftSettings: relaxed
         ),
         .testTarget(

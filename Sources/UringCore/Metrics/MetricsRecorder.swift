@@ -40,7 +40,8 @@ public final class MetricsRecorder: Sendable {
         let before = last.withLock { last in
             defer { last[snapshot.shard] = now }
             // A shard that runs anew counts from zero.
-            return last[snapshot.shard].flatMap { $0.ticks <= now.ticks ? $0 : nil } ?? LoopMetrics()
+            return last[snapshot.shard].flatMap { $0.ticks <= now.ticks ? $0 : nil }
+                ?? LoopMetrics()
         }
         for (name, value) in Self.counters {
             let counter = Counter(label: label(name), dimensions: dimensions, factory: factory)
@@ -60,6 +61,7 @@ public final class MetricsRecorder: Sendable {
             ("stale_completions", \.staleCompletions), ("overflows", \.overflows),
             ("connections", \.connections), ("starvations", \.starvations),
             ("copied_receives", \.copiedReceives), ("accept_backoffs", \.acceptBackoffs),
+            ("posts", \.posts), ("wakes", \.wakes),
         ]
     }
 

@@ -240,6 +240,9 @@ public final class EventLoop: @unchecked Sendable {
         metrics.operationsInFlight = operations.inFlightCount
         metrics.staleCompletions = operations.staleCount
         metrics.buffersLent = pool.lentCount
+        let schedulerCounters = scheduler.counters
+        metrics.posts = schedulerCounters.posts
+        metrics.wakes = schedulerCounters.wakesAsked
         return metrics
     }
 
