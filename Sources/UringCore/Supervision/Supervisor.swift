@@ -19,8 +19,8 @@ internal import Synchronization
 public final class Supervisor: Sendable {
     /// How it was made.
     public let configuration: Configuration
-    /// The CPUs of its shards, in their order; nil where the scheduler places a shard.
-    public let cpus: [Int?]
+    /// Its shards and their CPUs, and why it is these.
+    public let plan: CorePlan
     private let logger: Logger
     private let current = Mutex<(runtime: Runtime, report: @Sendable (ShardEvent) -> Void)?>(nil)
     /// Makes a shard's loop; tests and other drivers put theirs here.
@@ -48,7 +48,7 @@ public final class Supervisor: Sendable {
         makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
     ) throws(ConfigurationError) {
         self.configuration = configuration
-        self.cpus = try configuration.cores.resolve(allowed: CoreSelection.allowedCPUs())
+        self.plan = try CorePlan(configuration)
         self.logger =
             logger ?? Logger(label: "uringcore") { StreamLogHandler.standardError(label: $0) }
         self.makeLoop = makeLoop
@@ -73,10 +73,9 @@ public final class Supervisor: Sendable {
         let (events, continuation) = AsyncStream.makeStream(of: ShardEvent.self)
         let report: @Sendable (ShardEvent) -> Void = { continuation.yield($0) }
         let runtime = try begin(report)
-        let coordinator = Task { [makeLoop, cpus] in
+        let coordinator = Task { [makeLoop] in
             var run = RunCoordinator(
                 runtime: runtime,
-                cpus: cpus,
                 makeLoop: makeLoop,
                 handler: handler,
                 events: events.makeAsyncIterator(),
@@ -97,7 +96,7 @@ public final class Supervisor: Sendable {
     private func begin(
         _ report: @escaping @Sendable (ShardEvent) -> Void
     ) throws(SupervisorError) -> Runtime {
-        let runtime = Runtime(shardCount: cpus.count, configuration: configuration, logger: logger)
+        let runtime = Runtime(plan: plan, configuration: configuration, logger: logger)
         return try current.withLock { (current) throws(SupervisorError) in
             guard current == nil else { throw .alreadyRunning }
             current = (runtime, report)
