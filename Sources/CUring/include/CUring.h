@@ -260,6 +260,7 @@ const char *cu_errno_name(int number);
 const char *cu_environment_entry(long position);
 int cu_event_descriptor(void);
 int cu_close(int descriptor);
+int cu_hold_file(const char *path);
 bool cu_holds_ipc_lock(void);
 long long cu_acknowledged_bytes(int descriptor);
 int cu_unsent_bytes(int descriptor);
