@@ -1,13 +1,20 @@
-/// How a TCP socket listens.
+/// How a socket listens.
 ///
 /// > Thread: Any thread.
 public struct ListenerOptions: Hashable, Sendable {
     /// Connections that wait to be accepted; the kernel cuts it to net.core.somaxconn.
     public var backlog = 4_096
-    /// Several sockets may listen on the address, one a loop (SO_REUSEPORT).
+    /// Several sockets may listen on the address, one a loop (SO_REUSEPORT); TCP only.
     public var sharesPort = false
     /// An IPv6 socket takes no IPv4 connections.
     public var isOnlyIPv6 = false
+    /// Who may connect to the path of a Unix socket, whatever the umask is; connecting takes the
+    /// write permission.
+    ///
+    /// The default lets in the owner alone, as 0o755, the usual outcome of umask 022, does; 0o660
+    /// adds the group, 0o666 everybody who may search the directory. The file has these permissions
+    /// before anybody can connect, and never wider ones. An abstract name has none.
+    public var unixPermissions: FilePermissions = 0o600
     /// How accepted streams behave.
     public var stream = StreamOptions()
 
@@ -16,7 +23,11 @@ public struct ListenerOptions: Hashable, Sendable {
 }
 
 extension EventLoop {
-    /// Listens on a TCP address and gives each connection a handler of its own.
+    /// Listens on an address and gives each connection a handler of its own.
+    ///
+    /// The file of a Unix socket is made here and removed when the listener closes. One that a
+    /// killed process left behind is replaced; a file that somebody listens on, or that is no
+    /// socket, is never touched, and neither is one that took the name later.
     ///
     /// > Thread: On-loop only.
     ///
@@ -26,7 +37,7 @@ extension EventLoop {
     ///   - makeHandler: called for each connection; what it throws is reported and that connection closed.
     /// - Returns: the listener, accepting from now on.
     /// - Throws: EADDRINUSE, EADDRNOTAVAIL, EACCES and others of bind(2) and listen(2), naming the
-    ///   address.
+    ///   address; `.invalidArgument` for options that the address does not go with.
     @discardableResult
     public func listen(
         on address: SocketAddress,
@@ -37,46 +48,15 @@ extension EventLoop {
         guard state != .shutDown else {
             throw IOError(.listen, reason: .closed, detail: "the loop was shut down")
         }
-        let descriptor = try openListener(address, options)
-        let bound: SocketAddress
-        do throws(IOError) {
-            bound = try driver.base.localAddress(of: descriptor)
-        } catch {
-            driver.base.close(descriptor)
-            throw error
-        }
+        let socket = try ListeningSocket.open(on: address, options: options, through: driver.base)
         let listener = StreamListener(
             loop: self,
-            descriptor: descriptor,
-            address: bound,
+            socket: socket,
             options: options.stream,
             makeHandler: makeHandler
         )
-        _ = descriptors.adopt(descriptor, owner: listener)
+        _ = descriptors.adopt(socket.descriptor, owner: listener)
         listener.arm()
         return listener
-    }
-
-    private func openListener(
-        _ address: SocketAddress,
-        _ options: ListenerOptions
-    ) throws(IOError) -> Descriptor {
-        let base = driver.base
-        let descriptor = try base.openStreamSocket(for: address)
-        do throws(IOError) {
-            try base.setOption(.reuseAddress(true), on: descriptor)
-            if options.sharesPort { try base.setOption(.reusePort(true), on: descriptor) }
-            if case .ipv6 = address {
-                try base.setOption(.onlyIPv6(options.isOnlyIPv6), on: descriptor)
-            }
-            // Accepted sockets inherit it: one system call a listener instead of one a connection.
-            try base.setOption(.noDelay(options.stream.isNoDelay), on: descriptor)
-            try base.bind(descriptor, to: address)
-            try base.listen(on: descriptor, backlog: options.backlog)
-            return descriptor
-        } catch {
-            base.close(descriptor)
-            throw error
-        }
     }
 }
