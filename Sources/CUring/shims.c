@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "CUring.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,6 +26,13 @@ int cu_event_descriptor(void) {
 
 // close(2) is never repeated: on Linux the descriptor is gone even when it says EINTR.
 int cu_close(int descriptor) { return close(descriptor) < 0 ? -errno : 0; }
+
+// Names one file and no other, whatever becomes of the path: no link is followed, and nothing can be
+// read through it (open(2), O_PATH).
+int cu_hold_file(const char *path) {
+    int descriptor = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
+}
 
 // Ring memory of a thread with CAP_IPC_LOCK is not counted against RLIMIT_MEMLOCK
 // (capabilities(7)).

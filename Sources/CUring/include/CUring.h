@@ -269,6 +269,7 @@ const char *cu_errno_name(int number);
 const char *cu_environment_entry(long position);
 int cu_event_descriptor(void);
 int cu_close(int descriptor);
+int cu_hold_file(const char *path);
 bool cu_holds_ipc_lock(void);
 long long cu_acknowledged_bytes(int descriptor);
 /// The Swift task that runs on the calling thread, or NULL: the entry of the runtime that the compiler

@@ -37,7 +37,7 @@ struct Balance: Sendable {
         _ shard: Shard,
         _ shares: [ListenerShare]
     ) -> ListenerShare? {
-        guard let cpu = shard.loop.incomingCPU(of: descriptor) else { return nil }
+        guard let cpu = shard.loop.control.incomingCPU(of: descriptor) else { return nil }
         return shares.first { $0.shard.cpu == cpu && canTake($0) }
     }
 

@@ -141,7 +141,7 @@ struct RunCoordinator {
         let shards = runtime.shards.filter { !hanging.contains($0.index) }
         for (position, shard) in shards.enumerated() {
             shard.loop.callSoonThreadsafe { [runtime] in
-                if position == 0 { runtime.registry.close { shard.loop.closeUnserved($0) } }
+                if position == 0 { runtime.registry.close(through: shard.loop.control) }
                 shard.loop.stop()
             }
         }

@@ -78,6 +78,7 @@ package final class ScriptedDriver: KernelDriver {
     let scriptedWaker = ScriptedWaker()
     var operationTable = ScriptedOperationTable()
     var descriptors = ScriptedDescriptorTable()
+    var files = ScriptedFiles()
     var buffers = ScriptedBuffers()
     var unread: [Completion] = []
     var failures: [ScriptedCall: [Errno]] = [:]

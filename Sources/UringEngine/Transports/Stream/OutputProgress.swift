@@ -1,6 +1,9 @@
 /// Whether a peer still takes what is sent to it, read from its acknowledgements: a send that waits
 /// for all its bytes hides them.
 ///
+/// A Unix peer acknowledges nothing. There it is what the kernel has taken, and what the peer has
+/// not read.
+///
 /// > Thread: On-loop only.
 final class OutputProgress {
     private let loop: EventLoop
@@ -8,9 +11,10 @@ final class OutputProgress {
     private let timeoutNanoseconds: UInt64
     private var acknowledgedBytes: UInt64?
     private var unacknowledgedBytes: Int?
+    private var queuedBytes: Int
     private var lastProgress: UInt64
 
-    init(loop: EventLoop, descriptor: Descriptor, timeout: Duration) {
+    init(loop: EventLoop, descriptor: Descriptor, timeout: Duration, queuedBytes: Int = 0) {
         self.loop = loop
         self.descriptor = descriptor
         self.timeoutNanoseconds = timeout.clampedNanoseconds
@@ -18,6 +22,7 @@ final class OutputProgress {
         let state = loop.driver.base.outputState(of: descriptor)
         self.acknowledgedBytes = state.acknowledgedBytes
         self.unacknowledgedBytes = state.unacknowledgedBytes
+        self.queuedBytes = queuedBytes
     }
 
     /// When to look next: eight times within the timeout, at least each second.
@@ -26,11 +31,13 @@ final class OutputProgress {
     }
 
     /// The peer has taken nothing for the whole timeout.
-    func isStalled(now: UInt64) -> Bool {
+    func isStalled(now: UInt64, queuedBytes: Int = 0) -> Bool {
         let state = loop.driver.base.outputState(of: descriptor)
         if state.acknowledgedBytes != acknowledgedBytes
             || state.unacknowledgedBytes != unacknowledgedBytes
+            || queuedBytes != self.queuedBytes
         {
+            self.queuedBytes = queuedBytes
             acknowledgedBytes = state.acknowledgedBytes
             unacknowledgedBytes = state.unacknowledgedBytes
             lastProgress = now

@@ -1,11 +1,8 @@
-internal import CUring
-internal import Glibc
-
 /// Connects to the first address of a list that answers, one after the other, within one timeout.
 ///
 /// > Thread: On-loop only.
 /// > Ownership: It keeps itself alive until it has called `completion`, exactly once.
-final class TCPConnector {
+final class StreamConnector {
     private let loop: EventLoop
     private let options: StreamOptions
     private let makeHandler: () throws -> any StreamHandler
@@ -54,18 +51,18 @@ final class TCPConnector {
         do throws(IOError) {
             let descriptor = try loop.driver.base.openStreamSocket(for: address)
             let attempt = ConnectAttempt(loop: loop, descriptor: descriptor, address: address) {
-                self.attempted($0)
+                self.attempted($0, kind: StreamKind(address))
             }
             self.attempt = attempt
             _ = loop.descriptors.adopt(descriptor, owner: attempt)
-            try attempt.start()
+            attempt.start()
         } catch {
             lastError = error
             loop.callSoon { self.tryNext() }
         }
     }
 
-    private func attempted(_ result: Result<Descriptor, IOError>) {
+    private func attempted(_ result: Result<Descriptor, IOError>, kind: StreamKind) {
         attempt = nil
         switch result {
         case .failure(let error) where error.reason == .cancelled:
@@ -75,15 +72,23 @@ final class TCPConnector {
             lastError = error
             tryNext()
         case .success(let descriptor):
-            connected(descriptor)
+            connected(descriptor, kind: kind)
         }
     }
 
-    private func connected(_ descriptor: Descriptor) {
+    private func connected(_ descriptor: Descriptor, kind: StreamKind) {
         do {
-            try loop.driver.base.setOption(.noDelay(options.isNoDelay), on: descriptor)
+            if kind == .tcp {
+                try loop.driver.base.setOption(.noDelay(options.isNoDelay), on: descriptor)
+            }
             let handler = try makeHandler()
-            finish(.success(loop.adopt(descriptor, options: options, handler: handler)))
+            let transport = loop.adopt(
+                descriptor,
+                kind: kind,
+                options: options,
+                handler: handler
+            )
+            finish(.success(transport))
         } catch {
             loop.driver.base.close(descriptor)
             finish(.failure(error))
@@ -101,96 +106,11 @@ final class TCPConnector {
     }
 }
 
-/// One socket's attempt to connect.
-///
-/// It ends with a connected descriptor, or with the descriptor closed and a reason.
-///
-/// > Thread: On-loop only.
-package final class ConnectAttempt: DescriptorOwner {
-    private let loop: EventLoop
-    private let descriptor: Descriptor
-    private let address: SocketAddress
-    private let completion: (Result<Descriptor, IOError>) -> Void
-    private var token: OperationToken?
-    private var failure: IOError?
-
-    init(
-        loop: EventLoop,
-        descriptor: Descriptor,
-        address: SocketAddress,
-        completion: @escaping (Result<Descriptor, IOError>) -> Void
-    ) {
-        self.loop = loop
-        self.descriptor = descriptor
-        self.address = address
-        self.completion = completion
-    }
-
-    // Safety: the address lies in scratch memory that the operation holds until its terminal
-    // completion.
-    func start() throws(IOError) {
-        let handle = loop.scratch.lend()
-        do throws(IOError) {
-            try unsafe address.store(in: &handle.message.pointee.address)
-        } catch {
-            loop.scratch.giveBack(handle)
-            fail(error)
-            return
-        }
-        let token = loop.begin(.connect, on: slot)
-        loop.operations[token.slot].scratch = handle
-        self.token = token
-        unsafe loop.driver.base.connect(token, on: descriptor, to: handle.addressPointer)
-    }
-
-    /// Gives up; the completion still comes, after the operation was reaped.
-    func cancel() {
-        fail(
-            IOError(
-                .connect,
-                descriptor: descriptor,
-                reason: .deadlineExceeded,
-                detail: "\(address)"
-            )
-        )
-    }
-
-    /// Lets the connected descriptor go to its transport, or fails.
-    package override func operationCompleted(_ completion: Completion) {
-        if completion.isOf(.cancel) { return }
-        token = nil
-        guard failure == nil else { return }
-        if let errno = completion.errno {
-            return fail(
-                IOError(.connect, descriptor: descriptor, errno: errno, detail: "\(address)")
-            )
-        }
-        // The descriptor leaves the table open, for the transport that takes it in.
-        loop.close(slot, mode: .letGo)
-    }
-
-    /// What it began that may still be in flight.
-    package override var operationTokens: [OperationToken] { token.map { [$0] } ?? [] }
-
-    /// Reports the outcome; nothing is in flight any more.
-    package override func descriptorClosed() {
-        completion(failure.map { .failure($0) } ?? .success(descriptor))
-    }
-
-    /// Fails with `.cancelled`.
-    package override func endForShutdown() {
-        fail(IOError(.connect, descriptor: descriptor, reason: .cancelled, detail: "\(address)"))
-    }
-
-    private func fail(_ error: IOError) {
-        guard failure == nil else { return }
-        failure = error
-        loop.close(slot, mode: .reset)
-    }
-}
-
 extension EventLoop {
     /// Connects to the first of `addresses` that answers.
+    ///
+    /// While the queue of a Unix listener is full, it is asked again until the timeout: after one
+    /// millisecond, and in the end every 64.
     ///
     /// > Thread: On-loop only.
     ///
@@ -213,7 +133,7 @@ extension EventLoop {
             // Nothing runs on this loop any more that could answer later.
             return completion(.failure(IOError(.connect, reason: .closed)))
         }
-        let connector = TCPConnector(
+        let connector = StreamConnector(
             loop: self,
             addresses: addresses,
             options: options,
