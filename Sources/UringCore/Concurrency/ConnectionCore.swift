@@ -246,9 +246,23 @@ final class ConnectionCore: @unchecked Sendable {
 
     // MARK: The task that owns it
 
-    /// The calling task handles this connection; its cancellation comes by `cancelOwner`.
-    func begin() {
+    /// Runs what handles this connection, watching its task for cancellation as a whole; the connection
+    /// is closed when `body` returns and reset when it throws.
+    ///
+    /// - Parameter onLateError: told when the connection fails after `body` has returned.
+    func own<Value>(
+        onLateError: @escaping (IOError) -> Void = { _ in },
+        _ body: () async throws -> Value
+    ) async throws -> Value {
         owner = cu_current_task()
+        do {
+            let value = try await withTaskCancellationHandler(operation: body) { cancelOwner() }
+            end(onLateError: onLateError)
+            return value
+        } catch {
+            endThrown()
+            throw error
+        }
     }
 
     /// Ends every wait of the owner, now and later.
@@ -271,7 +285,7 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// The handler returned: what was written is still sent.
-    func end(onLateError: @escaping (IOError) -> Void) {
+    private func end(onLateError: @escaping (IOError) -> Void) {
         owner = 0
         if condition.contains(.lost) { return }
         self.onLateError = onLateError
@@ -279,7 +293,7 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// The handler threw.
-    func endThrown() {
+    private func endThrown() {
         owner = 0
         transport.abort()
     }
@@ -343,6 +357,7 @@ extension ConnectionCore: StreamHandler {
     @usableFromInline
     func drainStarted(on transport: StreamTransport) {
         condition.insert(.draining)
+        if shard.state.hasEnded { return close() }
         if !hasUnansweredInput { reader.resume() }
     }
 }

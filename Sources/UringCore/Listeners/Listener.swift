@@ -88,16 +88,9 @@ public final class Listener: Sendable {
         _ handler: @Sendable (Connection) async throws -> Void,
         _ report: @escaping @Sendable (any Error) -> Void
     ) async {
-        core.begin()
         do {
-            try await withTaskCancellationHandler {
-                try await handler(Connection(core: core))
-            } onCancel: {
-                core.cancelOwner()
-            }
-            core.end(onLateError: report)
+            try await core.own(onLateError: report) { try await handler(Connection(core: core)) }
         } catch {
-            core.endThrown()
             report(error)
         }
     }

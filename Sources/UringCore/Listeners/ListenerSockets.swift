@@ -38,7 +38,11 @@ struct ListenerSockets: Sendable {
             }
             for _ in 1..<max(count, 1) {
                 bound.append(
-                    try ListeningSocket.bound(to: bound[0].address, options: options, through: control)
+                    try ListeningSocket.bound(
+                        to: bound[0].address,
+                        options: options,
+                        through: control
+                    )
                 )
             }
         } catch {

@@ -55,6 +55,7 @@ struct ShardThread: Sendable {
         report(.ready(index, shard, ThreadClock.current))
         do throws(IOError) {
             try loop.runForever()
+            shard.state.hasEnded = true
             try finish(loop)
         } catch {
             report(.failed(index, error))

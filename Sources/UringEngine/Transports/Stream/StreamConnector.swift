@@ -11,7 +11,8 @@ final class StreamConnector {
     private var timer: TimerID?
     private var attempt: ConnectAttempt?
     private var lastError: IOError
-    private var isTimedOut = false
+    /// Why nothing more is tried.
+    private var stopReason: IOError.Reason?
 
     init(
         loop: EventLoop,
@@ -34,19 +35,25 @@ final class StreamConnector {
 
     func start(timeout: Duration) {
         let deadline = Deadline.after(timeout, from: loop.driver.base.now())
-        timer = loop.addTimer(at: deadline.nanoseconds, .closure { self.timedOut() })
+        timer = loop.addTimer(
+            at: deadline.nanoseconds,
+            .closure { [self] in
+                timer = nil
+                stop(.deadlineExceeded)
+            }
+        )
         // Not at once: the completion never runs before `connect` has returned.
         loop.callSoon { self.tryNext() }
     }
 
-    private func timedOut() {
-        timer = nil
-        isTimedOut = true
+    /// Gives up; the completion still comes, after what is under way was reaped.
+    func stop(_ reason: IOError.Reason) {
+        if stopReason == nil { stopReason = reason }
         attempt?.cancel()
     }
 
     private func tryNext() {
-        guard !isTimedOut else { return finish(.failure(deadlineError)) }
+        if let stopError { return finish(.failure(stopError)) }
         guard let address = remaining.popFirst() else { return finish(.failure(lastError)) }
         do throws(IOError) {
             let descriptor = try loop.driver.base.openStreamSocket(for: address)
@@ -72,6 +79,10 @@ final class StreamConnector {
             lastError = error
             tryNext()
         case .success(let descriptor):
+            if stopReason == .cancelled {
+                loop.driver.base.close(descriptor)
+                return tryNext()
+            }
             connected(descriptor, kind: kind)
         }
     }
@@ -95,14 +106,26 @@ final class StreamConnector {
         }
     }
 
-    private var deadlineError: IOError {
-        IOError(.connect, reason: .deadlineExceeded, detail: lastError.detail)
+    private var stopError: IOError? {
+        stopReason.map { IOError(.connect, reason: $0, detail: lastError.detail) }
     }
 
     private func finish(_ result: Result<StreamTransport, any Error>) {
         if let timer { loop.cancelTimer(timer) }
         timer = nil
         completion(result)
+    }
+}
+
+/// A connect that can be taken back.
+///
+/// > Thread: On-loop only.
+public struct ConnectHandle {
+    fileprivate let connector: StreamConnector?
+
+    /// Gives up: the completion comes with `.cancelled`, unless it came before.
+    public func cancel() {
+        connector?.stop(.cancelled)
     }
 }
 
@@ -121,17 +144,20 @@ extension EventLoop {
     ///   - makeHandler: called once, when a connection stands.
     ///   - completion: called once: the transport, or the last address's error, or
     ///     `.deadlineExceeded`, or `.closed` before it returns when the loop was shut down.
+    /// - Returns: a handle that can take it back.
+    @discardableResult
     public func connect(
         to addresses: [SocketAddress],
         timeout: Duration = .seconds(10),
         options: StreamOptions = StreamOptions(),
         makeHandler: @escaping () throws -> any StreamHandler,
         completion: @escaping (Result<StreamTransport, any Error>) -> Void
-    ) {
+    ) -> ConnectHandle {
         checkOnLoop()
         guard state != .shutDown else {
             // Nothing runs on this loop any more that could answer later.
-            return completion(.failure(IOError(.connect, reason: .closed)))
+            completion(.failure(IOError(.connect, reason: .closed)))
+            return ConnectHandle(connector: nil)
         }
         let connector = StreamConnector(
             loop: self,
@@ -141,5 +167,6 @@ extension EventLoop {
             completion: completion
         )
         connector.start(timeout: timeout)
+        return ConnectHandle(connector: connector)
     }
 }
