@@ -1,3 +1,5 @@
+internal import CUring
+internal import Glibc
 public import Logging
 internal import Synchronization
 
@@ -73,6 +75,7 @@ public final class Supervisor: Sendable {
         let (events, continuation) = AsyncStream.makeStream(of: ShardEvent.self)
         let report: @Sendable (ShardEvent) -> Void = { continuation.yield($0) }
         let runtime = try begin(report)
+        if configuration.ignoresBrokenPipes { Self.ignoreBrokenPipes() }
         let coordinator = Task { [makeLoop, cpus] in
             var run = RunCoordinator(
                 runtime: runtime,
@@ -92,6 +95,12 @@ public final class Supervisor: Sendable {
         }
         current.withLock { $0 = nil }
         if let failure { throw failure }
+    }
+
+    /// Not taken back with the run's end: the program still has its last words to write.
+    private static func ignoreBrokenPipes() {
+        let result = cu_ignore_signal(SIGPIPE)
+        precondition(result == 0, "SIGPIPE is a signal that can be ignored")
     }
 
     private func begin(
