@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -33,5 +34,48 @@ struct StreamTests {
         let tool = try ChildProcess(Programs.peer("deaf.py") + [""] + command)
         #expect(try tool.wait().isEmpty)
         #expect(tool.end == .status(status))
+    }
+
+    // MARK: Closed ones
+
+    /// A command behind which these descriptors are closed.
+    private func closing(_ descriptors: [Int]) -> [String] {
+        let redirections = descriptors.map { "\($0)>&-" }.joined(separator: " ")
+        return ["bash", "-c", "exec \"$@\" \(redirections)", "bash"]
+    }
+
+    /// What a process's descriptor leads to.
+    private func target(of descriptor: Int, in process: ChildProcess) throws -> String {
+        try FileManager.default.destinationOfSymbolicLink(
+            atPath: "/proc/\(process.pid)/fd/\(descriptor)"
+        )
+    }
+
+    @Test(arguments: [[0], [2], [0, 2]])
+    func thatAreClosedAreTakenByNothingElse(_ closed: [Int]) throws {
+        let server = try EchoProcess(wrapper: closing(closed))
+        try server.echo(byteCount: 100_000)
+        for descriptor in 0...2 {
+            let isNull = try target(of: descriptor, in: server.process) == "/dev/null"
+            #expect(isNull == closed.contains(descriptor), "descriptor \(descriptor)")
+        }
+        try server.stop()
+    }
+
+    @Test func allClosedLetTheServerServe() throws {
+        // A server that says nothing can't tell its port, so it gets one that was free just now.
+        let other = try EchoProcess()
+        try other.stop()
+        let server = try ChildProcess(
+            closing([0, 1, 2]) + [Programs.uringcore, "echo", "--port", other.port]
+        )
+        let peer = try other.peer("echo.py", "--bytes", "100000", "--wait")
+        #expect(try peer.wait() == "echoed 100000\n", "\(peer.errorText)")
+        for descriptor in 0...2 {
+            #expect(try target(of: descriptor, in: server) == "/dev/null")
+        }
+        server.send(SIGTERM)
+        #expect(try server.wait().isEmpty)
+        #expect(server.end == .status(0))
     }
 }
