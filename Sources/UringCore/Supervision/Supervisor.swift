@@ -33,7 +33,8 @@ public final class Supervisor: Sendable {
     /// - Parameters:
     ///   - configuration: see there.
     ///   - logger: takes what a person should know; nil writes to standard error.
-    /// - Throws: `ConfigurationError` for cores that this process may not use.
+    /// - Throws: `ConfigurationError` for cores that this process may not use, and for fields of
+    ///   `Configuration.loop` that no loop can be made with.
     public convenience init(
         configuration: Configuration = Configuration(),
         logger: Logger? = nil
@@ -49,6 +50,13 @@ public final class Supervisor: Sendable {
         logger: Logger?,
         makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
     ) throws(ConfigurationError) {
+        if let bad = configuration.loop.badField {
+            throw ConfigurationError(
+                variable: "LoopOptions.\(bad.name)",
+                value: bad.value,
+                accepted: bad.accepted
+            )
+        }
         self.configuration = configuration
         self.cpus = try configuration.cores.resolve(allowed: CoreSelection.allowedCPUs())
         self.logger =

@@ -52,6 +52,7 @@ extension IOError {
         case connect
         case listen
         case lock
+        case makeLoop = "make loop"
         case mapMemory = "map memory"
         case openSocket = "open socket"
         case parseAddress = "parse address"
