@@ -2,7 +2,8 @@ internal import DequeModule
 
 /// The end of a stream: a protocol, never a bare close(2).
 ///
-/// 1. refuse writes, drop parked input, flush; without progress for `flushTimeout`: RST;
+/// 1. refuse writes, drop parked input, flush; without progress for `flushTimeout`, or not done
+/// within `closeTimeout`: RST;
 /// 2. shut the output down: FIN; `connectionLost` now;
 /// 3. unless the peer has ended too: discard what it still sends, so that no RST destroys what it
 /// has not read;
@@ -20,11 +21,7 @@ extension StreamTransport {
         dropParked()
         isReadingPaused = false
         if !isStarved { armReceive(waitForReadiness: false) }
-        progress = OutputProgress(
-            loop: loop,
-            descriptor: descriptor,
-            timeout: options.flushTimeout
-        )
+        progress = OutputProgress(loop: loop, descriptor: descriptor, options: options)
         loop.markDirty(self)
         if !writes.isEmpty { watchProgress() }
     }
@@ -86,21 +83,26 @@ extension StreamTransport {
     private func watchProgress() {
         guard let progress else { return }
         let job = Job.target(self, tag: StreamJob.progress.rawValue)
-        progressTimer = loop.addTimer(at: progress.nextCheck(now: loop.driver.base.now()), job)
+        let now = loop.driver.base.now()
+        progressTimer = loop.addTimer(at: now &+ progress.pauseMaxNanoseconds, job)
     }
 
     func checkProgress() {
         guard phase == .flushing, slot != .none else { return }
-        guard progress?.isStalled(now: loop.driver.base.now()) == true else {
+        guard let failure = progress?.look(now: loop.driver.base.now()).failure else {
             return watchProgress()
         }
+        let cause =
+            switch failure {
+            case .stalled: "the peer took nothing for \(options.flushTimeout)"
+            case .late: "the peer had not taken all within \(options.closeTimeout)"
+            }
         end(
             IOError(
                 .close,
                 descriptor: descriptor,
                 reason: .deadlineExceeded,
-                detail:
-                    "the peer took nothing for \(options.flushTimeout); \(writes.byteCount) bytes lost"
+                detail: "\(cause); \(writes.byteCount) bytes lost"
             )
         )
     }
@@ -121,11 +123,7 @@ extension StreamTransport {
             descriptor: descriptor,
             options: options,
             progress: progress
-                ?? OutputProgress(
-                    loop: loop,
-                    descriptor: descriptor,
-                    timeout: options.flushTimeout
-                )
+                ?? OutputProgress(loop: loop, descriptor: descriptor, options: options)
         )
         if isStarved { cancelReceive() }
         let receive = receiveToken
