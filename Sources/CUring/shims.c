@@ -83,6 +83,15 @@ int cu_set_reset_on_close(int descriptor) {
     return setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) < 0 ? -errno : 0;
 }
 
+// A program that decided about the signal itself, by a handler or by ignoring it, is left alone.
+int cu_ignore_signal(int signal) {
+    struct sigaction action;
+    if (sigaction(signal, NULL, &action) < 0) return -errno;
+    if ((action.sa_flags & SA_SIGINFO) != 0 || action.sa_handler != SIG_DFL) return 0;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    return sigaction(signal, &ignore, NULL) < 0 ? -errno : 0;
+}
+
 // A handler may run on any thread at any time, so it does one thing: it writes an eventfd that a
 // loop polls. In a forked child, which shares the eventfd, it does not.
 static struct {

@@ -8,4 +8,10 @@ struct UringTool: AsyncParsableCommand {
         abstract: "A thread-per-core runtime on io_uring.",
         subcommands: [EchoCommand.self, InfoCommand.self]
     )
+
+    /// What the tool writes may meet a closed or deaf stream from its first line on.
+    static func main() async {
+        StandardStreams.prepare()
+        await main(nil)
+    }
 }

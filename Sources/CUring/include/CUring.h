@@ -282,6 +282,8 @@ int cu_incoming_cpu(int descriptor);
 long long cu_locked_memory_limit(void);
 long long cu_descriptor_limit(void);
 int cu_set_reset_on_close(int descriptor);
+/// Ignores a signal whose action is the default one; 0 or -errno.
+int cu_ignore_signal(int signal);
 int cu_catch_signal(int signal, int event_descriptor);
 void cu_release_signal(int signal);
 

@@ -28,6 +28,14 @@ public struct Configuration: Sendable {
     ///
     /// Empty in a program with a signal handling of its own, which calls `Supervisor.drain()`.
     public var drainSignals: [Int32] = [SIGTERM, SIGINT]
+    /// SIGPIPE is ignored from `Supervisor.run` on, for the whole process and for good, unless the
+    /// program gave the signal an action of its own.
+    ///
+    /// Its default action ends the process when a log line meets a pipe whose reader is gone. A loop
+    /// alone never touches the signal: its sends ask for none (MSG_NOSIGNAL). Ignoring it is inherited
+    /// through exec(2): a program that starts others and minds that takes this off, or gives its
+    /// children SIG_DFL.
+    public var ignoresBrokenPipes = true
     /// How often a handler that threw is called again.
     public var restarts = RestartPolicy()
     /// Told of loops that stall, on a thread of the supervisor's; nil logs a warning.

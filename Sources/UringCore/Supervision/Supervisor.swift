@@ -1,3 +1,5 @@
+internal import CUring
+internal import Glibc
 public import Logging
 internal import Synchronization
 
@@ -31,7 +33,8 @@ public final class Supervisor: Sendable {
     /// - Parameters:
     ///   - configuration: see there.
     ///   - logger: takes what a person should know; nil writes to standard error.
-    /// - Throws: `ConfigurationError` for cores that this process may not use.
+    /// - Throws: `ConfigurationError` for cores that this process may not use, and for fields of
+    ///   `Configuration.loop` that no loop can be made with.
     public convenience init(
         configuration: Configuration = Configuration(),
         logger: Logger? = nil
@@ -47,6 +50,13 @@ public final class Supervisor: Sendable {
         logger: Logger?,
         makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
     ) throws(ConfigurationError) {
+        if let bad = configuration.loop.badField {
+            throw ConfigurationError(
+                variable: "LoopOptions.\(bad.name)",
+                value: bad.value,
+                accepted: bad.accepted
+            )
+        }
         self.configuration = configuration
         self.plan = try CorePlan(configuration)
         self.logger =
@@ -73,6 +83,7 @@ public final class Supervisor: Sendable {
         let (events, continuation) = AsyncStream.makeStream(of: ShardEvent.self)
         let report: @Sendable (ShardEvent) -> Void = { continuation.yield($0) }
         let runtime = try begin(report)
+        if configuration.ignoresBrokenPipes { Self.ignoreBrokenPipes() }
         let coordinator = Task { [makeLoop] in
             var run = RunCoordinator(
                 runtime: runtime,
@@ -91,6 +102,12 @@ public final class Supervisor: Sendable {
         }
         current.withLock { $0 = nil }
         if let failure { throw failure }
+    }
+
+    /// Not taken back with the run's end: the program still has its last words to write.
+    private static func ignoreBrokenPipes() {
+        let result = cu_ignore_signal(SIGPIPE)
+        precondition(result == 0, "SIGPIPE is a signal that can be ignored")
     }
 
     private func begin(

@@ -53,6 +53,7 @@ extension IOError {
         case inspectFile = "inspect file"
         case listen
         case lock
+        case makeLoop = "make loop"
         case mapMemory = "map memory"
         case openSocket = "open socket"
         case parseAddress = "parse address"

@@ -82,9 +82,11 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Makes a loop on a given driver, on the thread that will run it.
     ///
-    /// - Throws: errors of `.mapMemory`, `.lock` and `.registerBuffers`.
+    /// - Throws: `.invalidArgument` for options that no loop can be made with; errors of `.mapMemory`,
+    ///   `.lock` and `.registerBuffers`.
     package init(driver choice: DriverChoice, options: LoopOptions = LoopOptions()) throws(IOError)
     {
+        try options.check()
         // Safety: the owner is kept as long as the loop.
         switch choice {
         case .uring(let driver):
@@ -115,8 +117,10 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Makes a loop on io_uring, on the thread that will run it.
     ///
-    /// - Throws: errors of `.setUpRing` that say what to change, and those of memory.
+    /// - Throws: `.invalidArgument` for options that no loop can be made with, naming field, value and
+    ///   what is accepted; errors of `.setUpRing` that say what to change; and those of memory.
     public convenience init(_ options: LoopOptions = LoopOptions()) throws(IOError) {
+        try options.check()
         let driver = try UringDriver(options: options.uringDriver)
         try self.init(driver: .uring(driver), options: options)
     }

@@ -1,6 +1,6 @@
 /// What one loop is made of.
 ///
-/// Values are checked by whoever reads them in (`Configuration`); here they must be in range.
+/// `EventLoop` refuses values that no loop can be made with, naming the field and what is accepted.
 ///
 /// > Thread: Any thread.
 public struct LoopOptions: Sendable {
@@ -14,13 +14,13 @@ public struct LoopOptions: Sendable {
         case off
     }
 
-    /// Entries of the submission queue, a power of two.
+    /// Entries of the submission queue, a power of two up to 32,768.
     public var ringEntries = 256
-    /// Entries of the completion queue, a power of two.
+    /// Entries of the completion queue, a power of two up to 65,536 and not below `ringEntries`.
     public var completionEntries = 4_096
-    /// The size of one pool buffer, in bytes.
+    /// The size of one pool buffer, in bytes: 64 to 16,777,216.
     public var bufferBytes = 16_384
-    /// Buffers in the pool.
+    /// Buffers in the pool, up to 32,768.
     public var bufferCount = 256
     /// Whether the pool is locked into memory.
     public var memoryLock = MemoryLock.auto

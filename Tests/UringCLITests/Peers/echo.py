@@ -1,25 +1,40 @@
 """Sends random bytes in chunks of random sizes, and checks that exactly these come back.
 
-    echo.py HOST PORT --bytes B [--connections N] [--seed S]
+    echo.py HOST PORT --bytes B [--connections N] [--seed S] [--wait]
 
 Writes and reads go on at the same time. When all is sent, the sending side is shut down; the server
 must still send the rest, then end its side. Prints `echoed BYTES` or exits 1 with what was wrong.
+With --wait the server may still be about to listen; then the end of standard input ends the program.
 """
 
 import argparse
 import hashlib
 import random
+import select
 import selectors
 import socket
 import sys
+import time
 
 CHUNK_MAX = 65536
 SECONDS_MAX = 90  # For one event, not for all: a server that stands still is found out.
 
 
+def connect(address, waits):
+    deadline = time.monotonic() + SECONDS_MAX
+    while True:
+        try:
+            return socket.create_connection(address)
+        except ConnectionRefusedError:
+            if not waits or time.monotonic() > deadline:
+                raise
+            if select.select([sys.stdin], [], [], 0.01)[0]:
+                sys.exit("not wanted any more")
+
+
 class Conversation:
-    def __init__(self, address, byte_count, generator):
-        self.socket = socket.create_connection(address)
+    def __init__(self, connected, byte_count, generator):
+        self.socket = connected
         self.socket.setblocking(False)
         self.generator = generator
         self.unsent = byte_count
@@ -65,13 +80,15 @@ def main():
     parser.add_argument("--bytes", type=int, required=True)
     parser.add_argument("--connections", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--wait", action="store_true")
     options = parser.parse_args()
 
     selector = selectors.DefaultSelector()
     both = selectors.EVENT_READ | selectors.EVENT_WRITE
     for number in range(options.connections):
         generator = random.Random(options.seed * 1_000_003 + number)
-        talk = Conversation((options.host, options.port), options.bytes, generator)
+        connected = connect((options.host, options.port), options.wait)
+        talk = Conversation(connected, options.bytes, generator)
         selector.register(talk.socket, both, talk)
 
     while selector.get_map():

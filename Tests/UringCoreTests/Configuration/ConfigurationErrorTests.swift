@@ -125,4 +125,29 @@ struct ConfigurationErrorTests {
         ])
         #expect(error?.variable == "URINGCORE_BUFFER_COUNT")
     }
+
+    @Test func comesForALoopMadeByHandThatCannotBe() {
+        var configuration = Configuration()
+        configuration.loop.bufferCount = 0
+        let error = #expect(throws: ConfigurationError.self) {
+            try Supervisor(configuration: configuration)
+        }
+        #expect(
+            error?.description
+                == "LoopOptions.bufferCount='0' is not accepted: use a whole number from 1 to 32768"
+        )
+    }
+
+    /// What is accepted here is accepted by the loop.
+    @Test(arguments: [
+        (Setting.ringEntries, "4"), (.ringEntries, "32768"), (.completionEntries, "256"),
+        (.completionEntries, "65536"), (.bufferSize, "64"), (.bufferSize, "16777216"),
+        (.bufferCount, "4"), (.bufferCount, "32768"), (.quarantine, "0"), (.quarantine, "3600000"),
+        (.submissionPollIdle, "1"), (.submissionPollIdle, "3600000"), (.connectionsMax, "0"),
+        (.connectionsMax, "4000000"), (.jobBudget, "1"), (.jobBudget, "1000000"),
+    ])
+    func doesNotComeAtTheLimits(_ setting: Setting, _ value: String) throws {
+        let configuration = try Configuration(environment: [setting.rawValue: value])
+        #expect(configuration.loop.badField == nil)
+    }
 }

@@ -51,6 +51,46 @@ import UringTesting
         try fixture.expectBaseline()
     }
 
+    @Test func resetsAPeerThatTakesAByteNowAndThenForEver() throws {
+        let fixture = try LoopFixture()
+        let (peer, handler) = try flushing(fixture)
+        var seconds = 0
+        while handler.log.count < 2, seconds < 1_000 {
+            seconds += 10
+            acknowledge(fixture, peer, UInt64(seconds))
+            try fixture.advance(by: .seconds(10))
+        }
+        #expect((600...610).contains(seconds), "the limit of the whole close")
+        #expect(handler.log == ["made", "lost: deadline exceeded"])
+        let detail = "the peer had not taken all within 600.0 seconds; 1000 bytes lost"
+        #expect(handler.error?.detail == detail)
+        let events = fixture.driver.events(on: peer)
+        #expect(events == [.optionSet(peer, .resetOnClose), .closed(peer)])
+        try fixture.expectBaseline()
+    }
+
+    /// One bound for the flush and for what is left after it.
+    @Test func countsTheWholeCloseTogether() throws {
+        let fixture = try LoopFixture()
+        let (peer, handler) = try flushing(fixture)
+        for step in 1...50 as ClosedRange<UInt64> {
+            acknowledge(fixture, peer, step)
+            try fixture.advance(by: .seconds(10))
+        }
+        fixture.driver.completeSend(on: peer)
+        try fixture.settle()
+        #expect(handler.log == ["made", "lost"])
+        for step in 51...59 as ClosedRange<UInt64> {
+            acknowledge(fixture, peer, step)
+            try fixture.advance(by: .seconds(10))
+            #expect(fixture.driver.openDescriptors.contains(peer))
+        }
+        acknowledge(fixture, peer, 60)
+        try fixture.advance(by: .seconds(11))
+        #expect(!fixture.driver.openDescriptors.contains(peer))
+        try fixture.expectBaseline()
+    }
+
     @Test func leavesNoTimerBehindWhenTheFlushEnds() throws {
         let fixture = try LoopFixture()
         let (peer, handler) = try flushing(fixture)

@@ -91,6 +91,53 @@ import UringTesting
         try fixture.expectBaseline()
     }
 
+    /// How often a timer brought the loop back until the peer's descriptor was closed.
+    private func timersFired(_ fixture: LoopFixture, until peer: Descriptor) throws -> Int {
+        var instants: Set<UInt64> = []
+        while fixture.driver.openDescriptors.contains(peer), instants.count < 10_000 {
+            // Nothing but a timer can end the wait: it moves the clock.
+            try fixture.loop.runOnce(mayWait: true)
+            instants.insert(fixture.driver.now())
+        }
+        return instants.count
+    }
+
+    @Test func looksEverMoreSeldomWhetherAllIsAcknowledged() throws {
+        let fixture = try LoopFixture()
+        let (peer, _) = try closing(fixture, unacknowledged: 1_000)
+        // Ten looks within the first second, then one a second.
+        #expect(try (30...45).contains(timersFired(fixture, until: peer)))
+        #expect(isReset(fixture, peer))
+        try fixture.expectBaseline()
+    }
+
+    @Test func noticesAtOnceThatAllIsAcknowledgedAtOnce() throws {
+        let fixture = try LoopFixture()
+        let (peer, _) = try closing(fixture, unacknowledged: 1_000)
+        setState(fixture, peer, unacknowledged: 0, acknowledged: 1_000)
+        try fixture.advance(by: .milliseconds(1))
+        try fixture.advance(by: .milliseconds(1_999))
+        #expect(fixture.driver.openDescriptors.contains(peer))
+        try fixture.advance(by: .milliseconds(1))
+        #expect(!fixture.driver.openDescriptors.contains(peer))
+        try fixture.expectBaseline()
+    }
+
+    @Test func resetsAPeerThatTakesAByteNowAndThenForEver() throws {
+        let fixture = try LoopFixture()
+        let (peer, _) = try closing(fixture, unacknowledged: 1_000_000)
+        var seconds = 0
+        while fixture.driver.openDescriptors.contains(peer), seconds < 1_000 {
+            seconds += 10
+            let left = 1_000_000 - seconds
+            setState(fixture, peer, unacknowledged: left, acknowledged: UInt64(seconds))
+            try fixture.advance(by: .seconds(10))
+        }
+        #expect((600...610).contains(seconds), "the limit of the whole close")
+        #expect(isReset(fixture, peer))
+        try fixture.expectBaseline()
+    }
+
     @Test func closesWhenThePeerResets() throws {
         let fixture = try LoopFixture()
         let (peer, _) = try closing(fixture, unacknowledged: 0)

@@ -6,47 +6,65 @@
 ///
 /// > Thread: On-loop only.
 final class OutputProgress {
+    /// What one look finds.
+    struct Look {
+        /// The peer has taken everything; unknown counts as everything.
+        let isComplete: Bool
+        /// Why there is no sense in waiting any longer, if so.
+        let failure: Failure?
+    }
+
+    /// Why a close gives a peer up.
+    enum Failure {
+        /// It has taken nothing for `StreamOptions.flushTimeout`.
+        case stalled
+        /// It has taken something now and then, but not all within `StreamOptions.closeTimeout`.
+        case late
+    }
+
+    /// The longest pause between two looks, in nanoseconds: eight are within the timeout, and one
+    /// within each second.
+    let pauseMaxNanoseconds: UInt64
     private let loop: EventLoop
     private let descriptor: Descriptor
     private let timeoutNanoseconds: UInt64
-    private var acknowledgedBytes: UInt64?
-    private var unacknowledgedBytes: Int?
-    private var queuedBytes: Int
+    private let end: UInt64
+    private var last: OutputState
+    private var lastQueuedBytes: Int
     private var lastProgress: UInt64
 
-    init(loop: EventLoop, descriptor: Descriptor, timeout: Duration, queuedBytes: Int = 0) {
+    /// Begins to look: the close begins now.
+    ///
+    /// - Parameter queuedBytes: what has not been handed to the kernel, where that is all there is to see.
+    init(
+        loop: EventLoop,
+        descriptor: Descriptor,
+        options: StreamOptions,
+        queuedBytes: Int = 0
+    ) {
         self.loop = loop
         self.descriptor = descriptor
-        self.timeoutNanoseconds = timeout.clampedNanoseconds
+        let timeout = options.flushTimeout.clampedNanoseconds
+        self.timeoutNanoseconds = timeout
+        self.pauseMaxNanoseconds = min(max(timeout / 8, 1_000_000), 1_000_000_000)
         self.lastProgress = loop.driver.base.now()
-        let state = loop.driver.base.outputState(of: descriptor)
-        self.acknowledgedBytes = state.acknowledgedBytes
-        self.unacknowledgedBytes = state.unacknowledgedBytes
-        self.queuedBytes = queuedBytes
+        self.end = Deadline.after(options.closeTimeout, from: lastProgress).nanoseconds
+        self.last = loop.driver.base.outputState(of: descriptor)
+        self.lastQueuedBytes = queuedBytes
     }
 
-    /// When to look next: eight times within the timeout, at least each second.
-    func nextCheck(now: UInt64) -> UInt64 {
-        now &+ min(max(timeoutNanoseconds / 8, 1_000_000), 1_000_000_000)
-    }
-
-    /// The peer has taken nothing for the whole timeout.
-    func isStalled(now: UInt64, queuedBytes: Int = 0) -> Bool {
+    /// Looks once.
+    func look(now: UInt64, queuedBytes: Int = 0) -> Look {
         let state = loop.driver.base.outputState(of: descriptor)
-        if state.acknowledgedBytes != acknowledgedBytes
-            || state.unacknowledgedBytes != unacknowledgedBytes
-            || queuedBytes != self.queuedBytes
-        {
-            self.queuedBytes = queuedBytes
-            acknowledgedBytes = state.acknowledgedBytes
-            unacknowledgedBytes = state.unacknowledgedBytes
+        if state != last || queuedBytes != lastQueuedBytes {
+            last = state
+            lastQueuedBytes = queuedBytes
             lastProgress = now
         }
-        return now >= lastProgress &+ timeoutNanoseconds
-    }
-
-    /// The peer has taken everything; unknown counts as everything.
-    var isComplete: Bool {
-        (loop.driver.base.outputState(of: descriptor).unacknowledgedBytes ?? 0) == 0
+        let isComplete = (state.unacknowledgedBytes ?? 0) == 0
+        if now >= lastProgress &+ timeoutNanoseconds {
+            return Look(isComplete: isComplete, failure: .stalled)
+        }
+        return Look(isComplete: isComplete, failure: now >= end ? .late : nil)
     }
 }

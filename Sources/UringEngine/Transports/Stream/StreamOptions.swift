@@ -11,6 +11,13 @@ public struct StreamOptions: Hashable, Sendable {
     /// How long a close waits for the peer to take what was written, without any progress, before
     /// it resets; a Unix socket, which knows no reset, is closed then.
     public var flushTimeout = Duration.seconds(30)
+    /// How long a close waits in all for the peer to take what was written, however slowly; then it
+    /// resets.
+    ///
+    /// Without it a peer that takes a byte now and then would hold its descriptor for ever. What the
+    /// watermarks and the kernel's own buffer let pile up, about 4 MiB, is taken in this time at
+    /// 7 KB/s.
+    public var closeTimeout = Duration.seconds(600)
     /// How long a close waits for the peer's end after everything was taken, discarding what still
     /// comes; TCP only.
     public var lingerTimeout = Duration.seconds(2)

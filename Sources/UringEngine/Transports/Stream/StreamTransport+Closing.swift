@@ -2,7 +2,8 @@ internal import DequeModule
 
 /// The end of a stream: a protocol, never a bare close(2).
 ///
-/// 1. refuse writes, drop parked input, flush; without progress for `flushTimeout`: RST;
+/// 1. refuse writes, drop parked input, flush; without progress for `flushTimeout`, or not done
+/// within `closeTimeout`: RST;
 /// 2. shut the output down: FIN; `connectionLost` now;
 /// 3. unless the peer has ended too: discard what it still sends, so that no RST destroys what it
 /// has not read (TCP), or what it has sent, so that it sees no ECONNRESET (Unix);
@@ -86,7 +87,7 @@ extension StreamTransport {
         OutputProgress(
             loop: loop,
             descriptor: descriptor,
-            timeout: options.flushTimeout,
+            options: options,
             queuedBytes: visiblyQueuedBytes
         )
     }
@@ -95,23 +96,29 @@ extension StreamTransport {
     private func watchProgress() {
         guard let progress else { return }
         let job = Job.target(self, tag: StreamJob.progress.rawValue)
-        progressTimer = loop.addTimer(at: progress.nextCheck(now: loop.driver.base.now()), job)
+        let now = loop.driver.base.now()
+        progressTimer = loop.addTimer(at: now &+ progress.pauseMaxNanoseconds, job)
     }
 
     func checkProgress() {
         guard phase == .flushing, slot != .none else { return }
         let now = loop.driver.base.now()
-        guard progress?.isStalled(now: now, queuedBytes: visiblyQueuedBytes) == true else {
+        let look = progress?.look(now: now, queuedBytes: visiblyQueuedBytes)
+        guard let failure = look?.failure else {
             if kind == .unix, writes.isSending, let sendToken { loop.cancel(sendToken, on: slot) }
             return watchProgress()
         }
+        let cause =
+            switch failure {
+            case .stalled: "the peer took nothing for \(options.flushTimeout)"
+            case .late: "the peer had not taken all within \(options.closeTimeout)"
+            }
         end(
             IOError(
                 .close,
                 descriptor: descriptor,
                 reason: .deadlineExceeded,
-                detail:
-                    "the peer took nothing for \(options.flushTimeout); \(writes.byteCount) bytes lost"
+                detail: "\(cause); \(writes.byteCount) bytes lost"
             )
         )
     }
