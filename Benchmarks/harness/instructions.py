@@ -17,9 +17,10 @@ from harness.servers import HarnessError, RunningServer
 REQUESTS_FEW = 2_000
 REQUESTS_MANY = 12_000
 PAIRS = 5
+PAIRS_OF_RIVALS_IN_SMOKE = 1  # No gate depends on them.
 
 
-def measure(servers, row, load, options):
+def measure(servers, row, load, build, options):
     """Returns {name: {median, values}}; a server without a usable binary has no entry."""
     if not shutil.which("valgrind"):
         raise HarnessError("instructions can't be counted: valgrind isn't installed.")
@@ -31,9 +32,14 @@ def measure(servers, row, load, options):
         options.say(f"instructions a request: {server.name}")
         with tempfile.TemporaryDirectory() as folder:
             binary = _without_debug_information(server.static_binary, folder)
-            values = [_difference(server, binary, row, load, options) for _ in range(PAIRS)]
+            values = [_difference(server, binary, row, load, build, options)
+                      for _ in range(_pairs(server, options))]
         figures[server.name] = {"median": median(values), "values": values}
     return figures
+
+
+def _pairs(server, options):
+    return PAIRS if server.is_candidate or not options.smoke else PAIRS_OF_RIVALS_IN_SMOKE
 
 
 def _without_debug_information(binary, folder):
@@ -45,13 +51,13 @@ def _without_debug_information(binary, folder):
     return stripped
 
 
-def _difference(server, binary, row, load, options):
-    few = _total(server, binary, row, load, options, REQUESTS_FEW)
-    many = _total(server, binary, row, load, options, REQUESTS_MANY)
+def _difference(server, binary, row, load, build, options):
+    few = _total(server, binary, row, load, build, options, REQUESTS_FEW)
+    many = _total(server, binary, row, load, build, options, REQUESTS_MANY)
     return (many - few) / (REQUESTS_MANY - REQUESTS_FEW)
 
 
-def _total(server, binary, row, load, options, requests):
+def _total(server, binary, row, load, build, options, requests):
     with tempfile.TemporaryDirectory() as folder:
         profile = Path(folder) / "profile"
         wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}",

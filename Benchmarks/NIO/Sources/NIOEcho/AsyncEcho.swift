@@ -3,20 +3,19 @@ import NIOPosix
 
 /// SwiftNIO under structured concurrency: one child task a connection, as its own examples do it.
 enum AsyncEcho {
-    private typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    typealias Listener = NIOAsyncChannel<Connection, Never>
 
-    /// Listens, says so by `isListening`, and serves until the group is shut down.
-    static func serve(
-        _ bootstrap: ServerBootstrap,
-        _ options: Options,
-        isListening: () -> Void
-    ) async throws {
-        let listener = try await bootstrap.bind(host: options.host, port: options.port) { channel in
+    static func listen(_ bootstrap: ServerBootstrap, _ options: Options) async throws -> Listener {
+        try await bootstrap.bind(host: options.host, port: options.port) { channel in
             channel.eventLoop.makeCompletedFuture {
                 try Connection(wrappingChannelSynchronously: channel)
             }
         }
-        isListening()
+    }
+
+    /// Serves until the process ends.
+    static func serve(_ listener: Listener) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             try await listener.executeThenClose { connections in
                 for try await connection in connections {

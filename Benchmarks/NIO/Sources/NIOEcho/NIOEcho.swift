@@ -23,7 +23,7 @@ enum NIOEcho {
 
     private static func serve(_ options: Options) throws {
         let termination = Termination()
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: options.threads)
+        let group = try makeGroup(options)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -32,18 +32,35 @@ enum NIOEcho {
         case .channel:
             try ChannelEcho.start(bootstrap, options)
             announceReady()
-        case .async:
+        case .async, .asyncOnePool:
             startTask(bootstrap, options)
         }
         termination.wait()
-        try group.syncShutdownGracefully()
+        // Tasks would go on asking a group that was shut down; the process's end takes them along.
+        if options.style == .channel { try group.syncShutdownGracefully() }
+    }
+
+    private static func makeGroup(_ options: Options) throws -> MultiThreadedEventLoopGroup {
+        guard options.style == .asyncOnePool else {
+            return MultiThreadedEventLoopGroup(numberOfThreads: options.threads)
+        }
+        NIOSingletons.groupLoopCountSuggestion = options.threads
+        // Spares the hop between NIO's thread and the pool's. It finds Swift's runtime by name.
+        guard
+            NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        else {
+            throw UsageError(text: "--style async-one-pool needs Swift's shared runtime, below 6.4")
+        }
+        return .singleton
     }
 
     /// The task that accepts; this thread stays free to wait for the signal.
     private static func startTask(_ bootstrap: sending ServerBootstrap, _ options: Options) {
         Task.detached {
             do {
-                try await AsyncEcho.serve(bootstrap, options, isListening: announceReady)
+                let listener = try await AsyncEcho.listen(bootstrap, options)
+                announceReady()
+                try await AsyncEcho.serve(listener)
             } catch {
                 end("\(error)", status: 1)
             }

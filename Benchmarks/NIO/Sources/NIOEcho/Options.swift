@@ -4,6 +4,8 @@ struct Options {
     enum Style: String, CaseIterable {
         case channel
         case async
+        /// As `async`, with NIO's loop as the pool of Swift concurrency.
+        case asyncOnePool = "async-one-pool"
     }
 
     var host = "127.0.0.1"
@@ -30,8 +32,8 @@ struct Options {
         case "--threads": threads = try Self.number(value, of: name, in: 1...1024)
         case "--style":
             guard let known = Style(rawValue: value) else {
-                let all = Style.allCases.map(\.rawValue).joined(separator: " or ")
-                throw UsageError(text: "--style \(value): \(all) is accepted")
+                let all = Style.allCases.map(\.rawValue).joined(separator: ", ")
+                throw UsageError(text: "--style \(value): one of \(all) is accepted")
             }
             style = known
         default: throw UsageError(text: "\(name) isn't known")
