@@ -104,9 +104,15 @@ def instructions(figures, context):
 def allocations(figures, context):
     rows = list(next(iter(figures.values())))
     return _table(["server", *rows], [
-        [f"`{name}`", *(f"{own[row]['per_message']:.4g} ({own[row]['allocations']:,} in "
-                        f"{own[row]['requests']:,})" for row in rows)]
+        [f"`{name}`", *(_allocations_cell(own[row]) for row in rows)]
         for name, own in figures.items()])
+
+
+def _allocations_cell(figure):
+    if not figure["was_preloaded"]:
+        return "not counted"
+    return (f"{figure['per_message']:.4g} ({figure['allocations']:,} in "
+            f"{figure['requests']:,})")
 
 
 def enters(figures, context):
