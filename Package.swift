@@ -29,6 +29,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .target(
@@ -63,10 +64,20 @@ let package = Package(
             dependencies: ["UringEngine", "CUring"],
             swiftSettings: strict
         ),
+        .target(
+            name: "UringLoad",
+            dependencies: [
+                "UringCore",
+                "CUring",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "UringCLI",
             dependencies: [
                 "UringCore",
+                "UringLoad",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -91,6 +102,11 @@ let package = Package(
         .testTarget(
             name: "UringCoreTests",
             dependencies: ["UringCore", "UringEngine", "CNUMA"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "UringLoadTests",
+            dependencies: ["UringLoad", "UringCore"],
             swiftSettings: relaxed
         ),
         .testTarget(

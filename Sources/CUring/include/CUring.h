@@ -265,6 +265,7 @@ long long cu_acknowledged_bytes(int descriptor);
 int cu_unsent_bytes(int descriptor);
 long long cu_locked_memory_limit(void);
 long long cu_descriptor_limit(void);
+void cu_keep_freed_memory(long long bytes);
 int cu_set_reset_on_close(int descriptor);
 int cu_catch_signal(int signal, int event_descriptor);
 void cu_release_signal(int signal);
