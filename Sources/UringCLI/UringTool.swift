@@ -6,6 +6,6 @@ struct UringTool: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "uringcore",
         abstract: "A thread-per-core runtime on io_uring.",
-        subcommands: [EchoCommand.self]
+        subcommands: [EchoCommand.self, LoadCommand.self]
     )
 }
