@@ -31,6 +31,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .target(
@@ -68,10 +69,20 @@ let package = Package(
             dependencies: ["UringEngine", "CUring"],
             swiftSettings: strict
         ),
+        .target(
+            name: "UringLoad",
+            dependencies: [
+                "UringCore",
+                "CUring",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "UringCLI",
             dependencies: [
                 "UringCore",
+                "UringLoad",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -106,6 +117,11 @@ let package = Package(
         .testTarget(
             name: "UringCoreTests",
             dependencies: ["UringCore", "UringEngine", "CNUMA"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "UringLoadTests",
+            dependencies: ["UringLoad", "UringCore"],
             swiftSettings: relaxed
         ),
         .testTarget(

@@ -2,6 +2,8 @@
 #include "CUring.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -77,6 +79,11 @@ static long long soft_limit(int resource) {
 
 long long cu_locked_memory_limit(void) { return soft_limit(RLIMIT_MEMLOCK); }
 long long cu_descriptor_limit(void) { return soft_limit(RLIMIT_NOFILE); }
+
+// mallopt(3): how much may be free at a heap's top before the allocator gives it back to the kernel.
+void cu_keep_freed_memory(long long bytes) {
+    mallopt(M_TRIM_THRESHOLD, bytes > INT_MAX ? INT_MAX : (int)bytes);
+}
 
 int cu_set_reset_on_close(int descriptor) {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};

@@ -281,6 +281,7 @@ int cu_unsent_bytes(int descriptor);
 int cu_incoming_cpu(int descriptor);
 long long cu_locked_memory_limit(void);
 long long cu_descriptor_limit(void);
+void cu_keep_freed_memory(long long bytes);
 int cu_set_reset_on_close(int descriptor);
 /// Ignores a signal whose action is the default one; 0 or -errno.
 int cu_ignore_signal(int signal);
