@@ -26,11 +26,11 @@ def parse_options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uringcore", type=Path, metavar="PATH", help="the uringcore program")
     parser.add_argument("--uringcore-static", type=Path, metavar="PATH",
-                        help="the same linked with --static-swift-stdlib, for callgrind")
+                        help="the same linked with --static-swift-stdlib, for callgrind; for "
+                             "everything when --uringcore isn't given")
     parser.add_argument("--nio", type=Path, metavar="PATH", help="the SwiftNIO echo")
     parser.add_argument("--nio-static", type=Path, metavar="PATH",
-                        help="the same linked with --static-swift-stdlib; serves for all that "
-                             "--nio is for when that isn't given")
+                        help="the same linked with --static-swift-stdlib, likewise")
     parser.add_argument("--micro", type=Path, metavar="PATH",
                         help="the program that measures the loop's steps")
     parser.add_argument("--styles", default="callback,async",
