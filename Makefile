@@ -44,12 +44,15 @@ bench:
 	@swift build $(STATIC) --package-path Benchmarks/NIO --scratch-path .build-nio-static
 	@$(if $(WHOLE),swift build -c release --product uringcore)
 	@$(if $(WHOLE),swift build -c release --product UringMicroBenchmarks)
+	@$(if $(WHOLE),swift build -c release --product UringMessagingBenchmarks)
 	@$(if $(WHOLE),swift build -c release --package-path Benchmarks/NIO --scratch-path .build-nio)
 	@python3 Benchmarks/bench.py \
 		--uringcore-static .build-static/release/uringcore \
 		--nio-static .build-nio-static/release/nio-echo \
 		$(if $(WHOLE),--uringcore .build/release/uringcore --nio .build-nio/release/nio-echo) \
 		$(if $(WHOLE),--micro .build/release/UringMicroBenchmarks) \
+		$(if $(WHOLE),--messaging .build/release/UringMessagingBenchmarks) \
+		$(if $(WHOLE),--nio-messaging .build-nio/release/nio-messaging) \
 		$(BENCH_ARGS)
 
 docs:
