@@ -88,9 +88,18 @@ public final class Listener: Sendable {
         _ handler: @Sendable (Connection) async throws -> Void,
         _ report: @escaping @Sendable (any Error) -> Void
     ) async {
+        // Not by `own`: each further asynchronous frame is memory of every idle connection, and with one
+        // more than these a task takes a second block of 1,000 bytes.
+        core.begin()
         do {
-            try await core.own(onLateError: report) { try await handler(Connection(core: core)) }
+            try await withTaskCancellationHandler {
+                try await handler(Connection(core: core))
+            } onCancel: {
+                core.cancelOwner()
+            }
+            core.end(onLateError: report)
         } catch {
+            core.endThrown()
             report(error)
         }
     }
