@@ -70,4 +70,14 @@ struct DenialTests {
         let line = try complaint("socketpair", "error=EACCES")
         #expect(line.contains("EACCES (13): socketpair: a seccomp profile or a security module"))
     }
+
+    /// Docker's default profile denies these: memory then comes from wherever it does.
+    @Test(arguments: ["mbind", "get_mempolicy"], ["EPERM", "ENOSYS"])
+    func whenItIsAWishForMemoryIsPassedOverInSilence(_ call: String, _ error: String) throws {
+        let server = try EchoProcess(wrapper: Strace.injecting(call, "error=\(error)"))
+        try server.echo(byteCount: 100_000)
+        try server.stop()
+        let lines = server.process.errorLines
+        #expect(lines.allSatisfy { $0.contains(" info uringcore: ") }, "\(lines)")
+    }
 }
