@@ -65,6 +65,7 @@ extension IOError {
         case setOption = "set option"
         case setUpRing = "set up ring"
         case sleep
+        case startThread = "start thread"
         case submit
         case shutdown
         case wait
