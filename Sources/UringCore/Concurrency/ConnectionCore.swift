@@ -254,7 +254,11 @@ final class ConnectionCore: @unchecked Sendable {
     /// Runs what handles this connection, watching its task for cancellation as a whole; the connection
     /// is closed when `body` returns and reset when it throws.
     ///
-    /// - Parameter onLateError: told when the connection fails after `body` has returned.
+    /// - Parameters:
+    ///   - onLateError: told when the connection fails after `body` has returned.
+    ///   - body: uses the connection.
+    /// - Returns: what `body` returns.
+    /// - Throws: what `body` throws.
     func own<Value>(
         onLateError: @escaping (IOError) -> Void = { _ in },
         _ body: () async throws -> Value

@@ -145,6 +145,7 @@ extension Shard {
     ///   - endpoint: where.
     ///   - options: how sockets listen and accepted streams behave; nil takes the configuration's.
     ///   - placement: whether every shard has a socket of its own.
+    /// - Returns: this shard's part in the address.
     /// - Throws: EADDRINUSE, EADDRNOTAVAIL, EACCES and others of bind(2) and listen(2), naming the address;
     ///   `.closed` when the server drains; `.wrongShard`.
     public func listen(
