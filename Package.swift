@@ -29,6 +29,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .target(
@@ -54,7 +57,10 @@ let package = Package(
                 "UringEngine",
                 "CNUMA",
                 "CUring",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),
@@ -63,10 +69,20 @@ let package = Package(
             dependencies: ["UringEngine", "CUring"],
             swiftSettings: strict
         ),
+        .target(
+            name: "UringLoad",
+            dependencies: [
+                "UringCore",
+                "CUring",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "UringCLI",
             dependencies: [
                 "UringCore",
+                "UringLoad",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -76,6 +92,16 @@ let package = Package(
             name: "UringMicroBenchmarks",
             dependencies: ["UringEngine", "UringTesting"],
             path: "Benchmarks/Micro",
+            swiftSettings: relaxed
+        ),
+        .executableTarget(
+            name: "UringMessagingBenchmarks",
+            dependencies: [
+                "UringCore",
+                "UringEngine",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Messaging",
             swiftSettings: relaxed
         ),
         .testTarget(
@@ -94,10 +120,15 @@ let package = Package(
             swiftSettings: relaxed
         ),
         .testTarget(
+            name: "UringLoadTests",
+            dependencies: ["UringLoad", "UringCore"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
             name: "UringCLITests",
             // So that the tool is built beside the tests; they run it as a program of its own.
             dependencies: ["UringCLI"],
-            exclude: ["Peers"],
+            exclude: ["Embedded", "Peers"],
             swiftSettings: relaxed
         ),
         .testTarget(

@@ -8,15 +8,19 @@ import sys
 import time
 from pathlib import Path
 
-from harness import allocations, enters, gates, idle, instructions, machine, micro, plot
-from harness import report, throughput
+from harness import allocations, enters, gates, idle, instructions, machine, messaging, micro
+from harness import plots
+from harness import report, shards, throughput
+from harness.entrants import all_servers, those_that_run
 from harness.load import Load
 from harness.rows import CALLGRIND_ROW, ROWS
-from harness.servers import HarnessError, all_servers
+from harness.servers import HarnessError
 
 FOLDER = Path(__file__).resolve().parent
 BUILD = FOLDER / ".build-c"
-SECTIONS = ["throughput", "enters", "instructions", "allocations", "idle", "micro"]
+PYTHON_PACKAGES = FOLDER.parent / ".build-python"  # Where scripts/setup puts uvloop and matplotlib.
+SECTIONS = ["throughput", "shards", "instructions", "allocations", "enters", "idle", "micro",
+            "messaging"]
 SMOKE_SECTIONS = ["throughput", "instructions", "allocations"]
 
 
@@ -24,25 +28,38 @@ def parse_options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uringcore", type=Path, metavar="PATH", help="the uringcore program")
     parser.add_argument("--uringcore-static", type=Path, metavar="PATH",
-                        help="the same linked with --static-swift-stdlib, for callgrind")
+                        help="the same linked with --static-swift-stdlib, for callgrind; for "
+                             "everything when --uringcore isn't given")
+    parser.add_argument("--nio", type=Path, metavar="PATH", help="the SwiftNIO echo")
+    parser.add_argument("--nio-static", type=Path, metavar="PATH",
+                        help="the same linked with --static-swift-stdlib, likewise")
     parser.add_argument("--micro", type=Path, metavar="PATH",
                         help="the program that measures the loop's steps")
-    parser.add_argument("--styles", default="callback", help="comma-separated; default callback")
+    parser.add_argument("--messaging", type=Path, metavar="PATH",
+                        help="the program that measures messages between shards")
+    parser.add_argument("--nio-messaging", type=Path, metavar="PATH", help="SwiftNIO's likewise")
+    parser.add_argument("--styles", default="callback,async",
+                        help="of uringcore, comma-separated; default callback,async")
     parser.add_argument("--rounds", type=positive_integer, default=5)
     parser.add_argument("--seconds", type=positive_number, default=3.0, help="of one timed run")
     parser.add_argument("--server-cpu", type=int, default=0)
     parser.add_argument("--load-cpu", type=int, default=1)
     parser.add_argument("--sections", default=None, help=f"of {','.join(SECTIONS)}; default all")
     parser.add_argument("--smoke", action="store_true",
-                        help="one round of 2 s a row, and the gates: for every change")
-    parser.add_argument("--results", type=Path, default=FOLDER / "results", metavar="FOLDER")
+                        help="one round of 1 s a row, and the gates: for every change")
+    parser.add_argument("--results", type=Path, metavar="FOLDER",
+                        help="default results, of a smoke run .build-smoke, both beside bench.py")
     parser.add_argument("--quiet", action="store_true", help="no progress lines")
     options = parser.parse_args()
-    for path in (options.uringcore, options.uringcore_static, options.micro):
+    for path in (options.uringcore, options.uringcore_static, options.nio, options.nio_static,
+                 options.micro, options.messaging, options.nio_messaging):
         if path and not path.is_file():
             parser.error(f"{path} is not a file")
     if options.smoke:
-        options.rounds, options.seconds = 1, 2.0
+        options.rounds, options.seconds = 1, 1.0
+    # What is committed is a whole run; a smoke run must not take its place.
+    options.results = options.results or FOLDER / (".build-smoke" if options.smoke else "results")
+    options.python_packages = PYTHON_PACKAGES
     chosen = options.sections.split(",") if options.sections else (
         SMOKE_SECTIONS if options.smoke else SECTIONS)
     for name in chosen:
@@ -51,6 +68,8 @@ def parse_options():
     options.sections = [name for name in SECTIONS if name in chosen]
     if options.micro is None and "micro" in options.sections:
         options.sections.remove("micro")
+    if options.messaging is None and "messaging" in options.sections:
+        options.sections.remove("messaging")
     options.say = silent if options.quiet else say
     return options
 
@@ -84,17 +103,41 @@ def build_programs():
 
 
 def section_runs(servers, load, options):
-    """What each section runs. The reference is measured along everywhere; the other rivals only
-    where their figure means something."""
-    compared = [server for server in servers if server.is_candidate or server is servers[0]]
+    """What each section runs. A smoke run counts allocations only where a gate may look."""
+    candidates = [server for server in servers if server.is_candidate]
+    on_uring = [server for server in servers if server.uses_io_uring]
+    counted = [server for server in servers if server.counts_allocations]
     return {
         "throughput": lambda: throughput.measure(servers, ROWS, load, options),
-        "enters": lambda: enters.measure(compared, ROWS[0], load, options),
+        "shards": lambda: shards.measure(candidates, load, options),
         "instructions": lambda: instructions.measure(servers, CALLGRIND_ROW, load, BUILD, options),
-        "allocations": lambda: allocations.measure(compared, ROWS, load, BUILD, options),
-        "idle": lambda: idle.measure(compared, load, options),
+        "allocations": lambda: allocations.measure(on_uring if options.smoke else counted, ROWS,
+                                                   load, BUILD, options),
+        "enters": lambda: enters.measure(on_uring, ROWS[0], load, options),
+        "idle": lambda: idle.measure(servers, load, options),
         "micro": lambda: micro.measure(options.micro, options),
+        "messaging": lambda: messaging.measure(messengers(options), BUILD, options),
     }
+
+
+def messengers(options):
+    programs = {"uringcore": options.messaging, "nio": options.nio_messaging}
+    return {name: program for name, program in programs.items() if program}
+
+
+def choose_servers(load, options):
+    """Returns those that can be measured, why the others can't, and a failure for each of these
+    that has gates: a gate nobody looks at is none."""
+    table = all_servers(BUILD, options)
+    servers, left_out = those_that_run(table, load, options)
+    if table[0] not in servers:
+        sys.exit(f"Without the reference there is nothing to compare with: "
+                 f"{left_out[table[0].name]}")
+    failures = [left_out[server.name] for server in table
+                if server.is_candidate and server.name in left_out]
+    if not options.nio and not options.nio_static:
+        left_out["nio-channel, nio-async"] = "neither --nio nor --nio-static was given."
+    return servers, left_out, failures
 
 
 def main():
@@ -102,12 +145,11 @@ def main():
     thresholds = json.loads((FOLDER / "thresholds.json").read_text())
     build_programs()
     machine.raise_descriptor_limit()
-    servers = all_servers(BUILD, options.uringcore, options.uringcore_static,
-                          options.styles.split(","))
     load = Load(BUILD, options.load_cpu)
+    servers, left_out, failures = choose_servers(load, options)
     results = {"machine": machine.describe(), "server_cpu": options.server_cpu,
-               "load_cpu": options.load_cpu, "measured": time.strftime("%Y-%m-%d")}
-    failures = []
+               "load_cpu": options.load_cpu, "measured": time.strftime("%Y-%m-%d"),
+               "left_out": left_out}
     runs = section_runs(servers, load, options)
     for name in options.sections:
         try:
@@ -119,8 +161,10 @@ def main():
     candidates = [server for server in servers if server.is_candidate]
     failures += gates.failed_gates(results, thresholds, candidates, load)
     report.write(options.results, results, thresholds, servers, failures)
-    if plot.write(options.results, results) is None:
-        options.say("No plot was drawn: that takes matplotlib and the section 'throughput'.")
+    sys.path.append(str(PYTHON_PACKAGES))
+    if not plots.write(options.results, results):
+        options.say("No plot was drawn: that takes matplotlib and one of the sections "
+                    "'throughput' and 'instructions'.")
     print((options.results / "latest.md").read_text())
     for sentence in failures:
         print(f"FAILED: {sentence}", file=sys.stderr)

@@ -229,6 +229,15 @@ static void drain(void) {
 
 // ---- The two kinds of run --------------------------------------------------------------------
 
+// Several generators that load one server are told when to begin, so that their windows are one.
+static uint64_t warmup_end(void) {
+    uint64_t now = now_nanoseconds();
+    if (!options.begin_at) return now + (uint64_t)(options.warmup_seconds * 1e9);
+    if (options.begin_at > now) return options.begin_at;
+    fputs("load: the time of --begin-at passed before all connections were open\n", stderr);
+    exit(2);
+}
+
 // Warms up, measures the window, drains. A window of `--requests` counts exactly so many: those
 // in flight when it begins are among them.
 static struct reading run_load(void) {
@@ -237,15 +246,16 @@ static struct reading run_load(void) {
     for (uint32_t index = 0; index < options.connections; index++)
         if (connections[index].descriptor >= 0) watch_connection(&connections[index]);
 
-    if (options.warmup_seconds > 0) {
+    bool has_warmup = options.warmup_seconds > 0 || options.begin_at;
+    if (has_warmup) {
         begin_load();
-        exchange_until(now_nanoseconds() + (uint64_t)(options.warmup_seconds * 1e9));
+        exchange_until(warmup_end());
     }
     struct reading begin = take_reading(&options);
     if (options.requests)
         issue_budget = options.requests > in_flight ? options.requests - in_flight : 0;
     is_measuring = true;
-    if (options.warmup_seconds <= 0) begin_load();
+    if (!has_warmup) begin_load();
     exchange_until(options.requests ? UINT64_MAX
                                     : begin.at_nanoseconds + (uint64_t)(options.seconds * 1e9));
     struct reading window = reading_since(take_reading(&options), begin);

@@ -12,7 +12,8 @@
 static const char usage[] =
     "usage: load HOST PORT --connections N --bytes B --pipeline D\n"
     "            (--seconds S | --requests R | --idle-seconds S)\n"
-    "            [--warmup-seconds W] [--server-pid PID] [--counter-file PATH] [--json]\n";
+    "            [--warmup-seconds W | --begin-at MONOTONIC_NANOSECONDS]\n"
+    "            [--server-pid PID] [--counter-file PATH] [--json]\n";
 
 static _Noreturn void refuse(const char *name, const char *value, const char *accepted) {
     fprintf(stderr, "load: %s '%s' isn't accepted: %s\n%s", name, value, accepted, usage);
@@ -48,6 +49,7 @@ static void read_option(struct options *options, int option, const char *value) 
     case 's': options->seconds = read_seconds("--seconds", value); break;
     case 'r': options->requests = read_integer("--requests", value, 1, 1000000000); break;
     case 'w': options->warmup_seconds = read_seconds("--warmup-seconds", value); break;
+    case 'a': options->begin_at = read_integer("--begin-at", value, 1, INT64_MAX); break;
     case 'i': options->idle_seconds = read_seconds("--idle-seconds", value); break;
     case 'p': options->server_pid = (int)read_integer("--server-pid", value, 1, 1 << 30); break;
     case 'f': options->counter_file = value; break;
@@ -64,6 +66,7 @@ struct options read_options(int argc, char **argv) {
         {"seconds", required_argument, NULL, 's'},
         {"requests", required_argument, NULL, 'r'},
         {"warmup-seconds", required_argument, NULL, 'w'},
+        {"begin-at", required_argument, NULL, 'a'},
         {"idle-seconds", required_argument, NULL, 'i'},
         {"server-pid", required_argument, NULL, 'p'},
         {"counter-file", required_argument, NULL, 'f'},

@@ -13,6 +13,7 @@ struct options {
     uint32_t pipeline;     // Messages a connection keeps in flight.
     double seconds;        // The measured window's length; 0 when it is `requests` long.
     double warmup_seconds; // Load before the window; checked, but not counted.
+    uint64_t begin_at;     // Monotonic nanoseconds at which the window begins; 0 for after warm-up.
     double idle_seconds;   // Above 0: open the connections, then only hold them.
     uint64_t requests;     // The measured window's length in requests; 0 when it is timed.
     int server_pid;        // Whose CPU time to read at both ends of the window; 0 for none.

@@ -22,6 +22,9 @@ def measure(servers, load, options):
 
 
 def _count_enters(server, load, options):
+    """`enters` is None for a server that doesn't use io_uring."""
+    if not server.uses_io_uring:
+        return {"enters": None, "seconds": COUNTED_SECONDS, "connections": COUNTED_CONNECTIONS}
     options.say(f"enters in {COUNTED_SECONDS} s with {COUNTED_CONNECTIONS} idle connections: "
                 f"{server.name}")
     row = Row(COUNTED_CONNECTIONS, 64)

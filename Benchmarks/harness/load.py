@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from contextlib import contextmanager
 
 from harness.servers import HarnessError, pin
@@ -26,6 +27,25 @@ class Load:
         process = self._start(running, row, options)
         return self._finish(process, running)
 
+    def run_together(self, places, row, seconds, begin_seconds):
+        """Several generators whose windows are one and the same; returns their reports.
+
+        `places` are pairs of a running server and the generator's CPU. The window begins
+        `begin_seconds` from now: until then the connections open and warm up.
+        """
+        begin = time.monotonic_ns() + int(begin_seconds * 1e9)
+        started = []
+        try:
+            for running, cpu in places:
+                options = {"seconds": seconds, "begin_at": begin, "server_pid": running.pid}
+                started.append((self._start(running, row, options, cpu), running))
+            return [self._finish(process, running) for process, running in started]
+        except BaseException:
+            for process, _ in started:
+                process.kill()
+                process.wait()
+            raise
+
     @contextmanager
     def idle(self, running, row, seconds):
         """Connections that are open and silent for as long as the block lasts."""
@@ -43,14 +63,14 @@ class Load:
             raise
         self._finish(process, running)
 
-    def _start(self, running, row, options):
+    def _start(self, running, row, options, cpu=None):
         command = [self.binary, "127.0.0.1", str(running.port), "--json",
                    "--connections", str(row.connections), "--bytes", str(row.bytes),
                    "--pipeline", str(row.pipeline)]
         for name, value in options.items():
             command += ["--" + name.replace("_", "-"), str(value)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, preexec_fn=lambda: pin(self.cpu))
+                                text=True, preexec_fn=lambda: pin(self.cpu if cpu is None else cpu))
 
     def _finish(self, process, running):
         name = running.server.name

@@ -1,4 +1,4 @@
-"""The servers under test: one entry each, and how a server process is started and ended."""
+"""A server under test, and how its process is started and ended."""
 
 import os
 import signal
@@ -28,47 +28,23 @@ class Server:
     needs_static_binary: bool = False
     environment: dict = field(default_factory=dict)
     is_candidate: bool = False  # Candidates have targets and gates; the others are measured.
-
-
-def address(port):
-    return ["--host", "127.0.0.1", "--port", str(port)]
-
-
-def all_servers(build, uringcore, uringcore_static, styles):
-    """The table. The first entry is the reference that every ratio refers to.
-
-    A further server is one more entry: it prints `ready` as a line once it listens, echoes what
-    it receives, and ends with status 0 on SIGTERM.
-    """
-    servers = [
-        Server("c-uring", address, build / "echo_uring"),
-        Server("c-epoll", address, build / "echo_epoll"),
-    ]
-    for style in styles if uringcore else []:
-        servers.append(Server(
-            f"uringcore-{style}",
-            lambda port, style=style: ["echo", *address(port), "--style", style],
-            uringcore,
-            static_binary=uringcore_static,
-            # Valgrind 3.19 crashes in the shared Swift concurrency runtime.
-            needs_static_binary=True,
-            environment={"URINGCORE_CORES": "0"},
-            is_candidate=True,
-        ))
-    return servers
+    uses_io_uring: bool = False
+    counts_allocations: bool = True
+    rival: Optional[str] = None  # Whom a candidate is compared with besides the reference.
 
 
 class RunningServer:
     """A server for the length of a `with` block: ready at its start, ended in order at its end.
 
-    `wrapper` is put before the command (valgrind), `environment` is added to the server's.
+    `cpu` is one CPU or a set of them, `wrapper` is put before the command (valgrind),
+    `environment` is added to the server's.
     """
 
     def __init__(self, server, cpu=None, wrapper=(), environment=None, binary=None):
         self.server = server
         self.port = unused_port()
         self.command = [*map(str, wrapper), str(binary or server.binary),
-                        *server.arguments(self.port)]
+                        *map(str, server.arguments(self.port))]
         self.environment = {**os.environ, **server.environment, **(environment or {})}
         self.cpu = cpu
 
@@ -109,9 +85,14 @@ class RunningServer:
     def pid(self):
         return self.process.pid
 
+    @property
+    def lines(self):
+        """What it has printed so far."""
+        return read_all(self.output).decode(errors="replace").splitlines()
+
     def await_ready(self):
         deadline = time.monotonic() + READY_SECONDS_MAX
-        while b"ready" not in read_all(self.output).splitlines():
+        while "ready" not in self.lines:
             if self.process.poll() is not None:
                 raise HarnessError(f"{self.server.name} ended with status "
                                    f"{self.process.returncode} before it was ready"
@@ -127,13 +108,16 @@ class RunningServer:
         self.process.wait()
 
     def last_words(self):
+        """What it complained of: a line that begins with "Error", else the last."""
         lines = read_all(self.errors).decode(errors="replace").strip().splitlines()
-        return f": {lines[-1]}" if lines else "."
+        named = [line for line in lines if line.startswith("Error")]
+        return f": {(named or lines)[-1].strip()}" if lines else "."
 
 
 def pin(cpu):
+    """Binds this process to one CPU or to a set of them; None leaves it free."""
     if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
+        os.sched_setaffinity(0, {cpu} if isinstance(cpu, int) else cpu)
 
 
 def read_all(file):

@@ -25,8 +25,12 @@ def _measure_row(servers, row, load, options):
             options.say(f"{row.name}, round {number + 1} of {options.rounds}: {server.name}")
             runs[server.name].append(_run(server, row, load, options))
     reference = runs[servers[0].name]
-    return {"row": row.name,
-            "servers": {name: _figures(own, reference) for name, own in runs.items()}}
+    figures = {name: _figures(own, reference) for name, own in runs.items()}
+    for server in servers:
+        if server.rival in runs:
+            ratios = _ratios(runs[server.name], runs[server.rival])
+            figures[server.name]["rival_cpu_ratio"] = {"rival": server.rival, **summarize(ratios)}
+    return {"row": row.name, "servers": figures}
 
 
 def _run(server, row, load, options):
@@ -39,13 +43,15 @@ def cpu_microseconds(run):
     return run["server_cpu_ns"] / max(1, run["requests"]) / 1000
 
 
+def _ratios(runs, others):
+    return [cpu_microseconds(own) / cpu_microseconds(other) for own, other in zip(runs, others)]
+
+
 def _figures(runs, reference):
-    ratios = [cpu_microseconds(own) / cpu_microseconds(other)
-              for own, other in zip(runs, reference)]
     requests = max(1, sum(run["requests"] for run in runs))
     return {
         "cpu_us_per_request": summarize([cpu_microseconds(run) for run in runs]),
-        "cpu_ratio": summarize(ratios),
+        "cpu_ratio": summarize(_ratios(runs, reference)),
         # The kernel samples user time by its tick: a run sees a handful of samples, so the
         # rounds are pooled and no median is taken.
         "user_us_per_request": sum(run["server_user_ns"] for run in runs) / requests / 1000,

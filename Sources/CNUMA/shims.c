@@ -27,17 +27,22 @@ int cn_allowed_cpus(int *cpus, int capacity) {
     return count;
 }
 
-int cn_pin_to_cpu(int cpu) {
-    if (cpu < 0 || cpu >= CN_CPUS_MAX) return -EINVAL;
+int cn_run_on_cpus(const int *cpus, int count) {
     cpu_set_t *set = CPU_ALLOC(CN_CPUS_MAX);
     size_t bytes = CPU_ALLOC_SIZE(CN_CPUS_MAX);
     if (set == NULL) return -ENOMEM;
     CPU_ZERO_S(bytes, set);
-    CPU_SET_S(cpu, bytes, set);
-    int result = sched_setaffinity(0, bytes, set) < 0 ? -errno : 0;
+    int result = 0;
+    for (int i = 0; i < count; i++) {
+        if (cpus[i] < 0 || cpus[i] >= CN_CPUS_MAX) result = -EINVAL;
+        else CPU_SET_S(cpus[i], bytes, set);
+    }
+    if (result == 0 && sched_setaffinity(0, bytes, set) < 0) result = -errno;
     CPU_FREE(set);
     return result;
 }
+
+int cn_pin_to_cpu(int cpu) { return cn_run_on_cpus(&cpu, 1); }
 
 int cn_current_cpu(void) {
     int cpu = sched_getcpu();

@@ -1,6 +1,9 @@
 #define _GNU_SOURCE 1
 #include "CUring.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,6 +28,13 @@ int cu_event_descriptor(void) {
 
 // close(2) is never repeated: on Linux the descriptor is gone even when it says EINTR.
 int cu_close(int descriptor) { return close(descriptor) < 0 ? -errno : 0; }
+
+// Names one file and no other, whatever becomes of the path: no link is followed, and nothing can be
+// read through it (open(2), O_PATH).
+int cu_hold_file(const char *path) {
+    int descriptor = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
+}
 
 // Ring memory of a thread with CAP_IPC_LOCK is not counted against RLIMIT_MEMLOCK
 // (capabilities(7)).
@@ -69,6 +79,11 @@ static long long soft_limit(int resource) {
 
 long long cu_locked_memory_limit(void) { return soft_limit(RLIMIT_MEMLOCK); }
 long long cu_descriptor_limit(void) { return soft_limit(RLIMIT_NOFILE); }
+
+// mallopt(3): how much may be free at a heap's top before the allocator gives it back to the kernel.
+void cu_keep_freed_memory(long long bytes) {
+    mallopt(M_TRIM_THRESHOLD, bytes > INT_MAX ? INT_MAX : (int)bytes);
+}
 
 int cu_set_reset_on_close(int descriptor) {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};

@@ -29,7 +29,7 @@ struct EchoCommand: AsyncParsableCommand {
     var style = EchoServer.Style.callback
 
     func run() async throws {
-        let server = try settings { () throws in
+        let server = try ExitStatus.checkingSettings { () throws in
             try EchoServer(configuration: .fromEnvironment(), endpoint: endpoint(), style: style)
         }
         do {
@@ -44,16 +44,6 @@ struct EchoCommand: AsyncParsableCommand {
         let endpoint = unix.map { Endpoint.unix(path: $0) } ?? .tcp(host: host, port: port)
         _ = try endpoint.resolve()
         return endpoint
-    }
-
-    /// What is wrong with a setting ends the tool with one line and status 78.
-    private func settings<Value>(_ read: () throws -> Value) throws -> Value {
-        do {
-            return try read()
-        } catch {
-            ExitStatus.complain("\(error)")
-            throw ExitStatus.badSetting
-        }
     }
 }
 

@@ -30,7 +30,7 @@ struct EchoServer {
 
     /// Serves until a signal.
     func run() async throws(SupervisorError) {
-        let readiness = Readiness(shardCount: supervisor.cpus.count)
+        let readiness = Readiness(shardCount: supervisor.plan.shardCount)
         try await supervisor.run { [endpoint, style] shard in
             let listener = try shard.listen(endpoint)
             readiness.listening(shard, on: listener.address)

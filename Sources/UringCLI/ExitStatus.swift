@@ -6,6 +6,16 @@ enum ExitStatus {
     /// EX_CONFIG: a setting cannot be used.
     static let badSetting = ExitCode(78)
 
+    /// What is wrong with a setting ends the tool with one line and status 78.
+    static func checkingSettings<Value>(_ read: () throws -> Value) throws -> Value {
+        do {
+            return try read()
+        } catch {
+            complain("\(error)")
+            throw badSetting
+        }
+    }
+
     /// Says why, in one line, on standard error.
     static func complain(_ text: String) {
         var line = "uringcore: \(text)\n"

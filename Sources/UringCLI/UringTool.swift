@@ -6,7 +6,7 @@ struct UringTool: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "uringcore",
         abstract: "A thread-per-core runtime on io_uring.",
-        subcommands: [EchoCommand.self]
+        subcommands: [EchoCommand.self, LoadCommand.self, InfoCommand.self]
     )
 
     /// What the tool writes may meet a closed or deaf stream from its first line on.

@@ -18,9 +18,12 @@ extension Rules {
         "UringTesting": collections.union([
             "CUring", "Glibc", "Synchronization", "UringCore", "UringEngine",
         ]),
+        "UringLoad": [
+            "CUring", "Glibc", "Histogram", "Synchronization", "UringCore", "UringEngine",
+        ],
         "UringCLI": collections.union([
-            "ArgumentParser", "Glibc", "Histogram", "Logging", "Metrics", "ServiceLifecycle",
-            "Synchronization", "UringCore", "UringEngine",
+            "ArgumentParser", "Glibc", "Logging", "Metrics", "ServiceLifecycle", "Synchronization",
+            "UringCore", "UringEngine", "UringLoad",
         ]),
     ]
 

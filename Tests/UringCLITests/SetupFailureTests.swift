@@ -96,7 +96,7 @@ struct SetupFailureTests {
         )
         try server.echo(byteCount: 500_000)
         try server.stop()
-        let lines = server.process.errorLines.filter { $0.contains("SQPOLL") }
+        let lines = server.process.errorLines.filter { $0.contains("(SQPOLL)") }
         #expect(lines.count == 1)
         #expect(lines.first?.contains("EPERM") == true)
     }

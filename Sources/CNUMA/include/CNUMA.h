@@ -13,6 +13,9 @@ int cn_allowed_cpus(int *cpus, int capacity);
 /// Binds the calling thread to one CPU; 0 or -errno.
 int cn_pin_to_cpu(int cpu);
 
+/// Lets the calling thread run on these CPUs only; 0 or -errno.
+int cn_run_on_cpus(const int *cpus, int count);
+
 /// The CPU the calling thread runs on now, or -errno.
 int cn_current_cpu(void);
 

@@ -48,6 +48,15 @@ extern __thread void *cu_current_loop_storage __attribute__((tls_model("initial-
 static inline void *cu_current_loop(void) { return cu_current_loop_storage; }
 static inline void cu_set_current_loop(void *loop) { cu_current_loop_storage = loop; }
 
+/// Tells the CPU that this thread spins, so that the other thread of the same core gets its share.
+static inline void cu_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 // --- the shared words of a ring -------------------------------------------------------------------------------------
 
 /// The queue has a free entry.
@@ -260,6 +269,7 @@ const char *cu_errno_name(int number);
 const char *cu_environment_entry(long position);
 int cu_event_descriptor(void);
 int cu_close(int descriptor);
+int cu_hold_file(const char *path);
 bool cu_holds_ipc_lock(void);
 long long cu_acknowledged_bytes(int descriptor);
 /// The Swift task that runs on the calling thread, or NULL: the entry of the runtime that the compiler
@@ -271,6 +281,7 @@ int cu_unsent_bytes(int descriptor);
 int cu_incoming_cpu(int descriptor);
 long long cu_locked_memory_limit(void);
 long long cu_descriptor_limit(void);
+void cu_keep_freed_memory(long long bytes);
 int cu_set_reset_on_close(int descriptor);
 /// Ignores a signal whose action is the default one; 0 or -errno.
 int cu_ignore_signal(int signal);

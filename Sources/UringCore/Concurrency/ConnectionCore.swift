@@ -246,9 +246,28 @@ final class ConnectionCore: @unchecked Sendable {
 
     // MARK: The task that owns it
 
-    /// The calling task handles this connection; its cancellation comes by `cancelOwner`.
+    /// The calling task handles this connection from here on; its cancellation comes by `cancelOwner`.
     func begin() {
         owner = cu_current_task()
+    }
+
+    /// Runs what handles this connection, watching its task for cancellation as a whole; the connection
+    /// is closed when `body` returns and reset when it throws.
+    ///
+    /// - Parameter onLateError: told when the connection fails after `body` has returned.
+    func own<Value>(
+        onLateError: @escaping (IOError) -> Void = { _ in },
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        begin()
+        do {
+            let value = try await withTaskCancellationHandler(operation: body) { cancelOwner() }
+            end(onLateError: onLateError)
+            return value
+        } catch {
+            endThrown()
+            throw error
+        }
     }
 
     /// Ends every wait of the owner, now and later.
@@ -343,6 +362,7 @@ extension ConnectionCore: StreamHandler {
     @usableFromInline
     func drainStarted(on transport: StreamTransport) {
         condition.insert(.draining)
+        if shard.state.hasEnded { return close() }
         if !hasUnansweredInput { reader.resume() }
     }
 }

@@ -6,6 +6,8 @@ final class ShardState: @unchecked Sendable {
     private let loop: EventLoop
     /// The server drains.
     private(set) var isDraining = false
+    /// The handlers have ended: what is left open is closed.
+    var hasEnded = false
     /// A handler has begun to serve on this shard.
     var hasServed = false
     /// Those that wait for the drain.

@@ -1,3 +1,4 @@
+internal import CNUMA
 internal import CUring
 internal import Glibc
 
@@ -7,6 +8,12 @@ internal import Glibc
 public struct Configuration: Sendable {
     /// Which CPUs are used.
     public var cores = CoreSelection.auto
+    /// How many shards run: the first so many of `cores`, or more than those without pinning.
+    ///
+    /// Nil: one on each.
+    public var coreCount: Int?
+    /// Whether each shard's thread is bound to its CPU.
+    public var pinning = Pinning.auto
     /// What each core's loop is made of.
     public var loop = LoopOptions()
     /// Connections that wait to be accepted, for each listener.
@@ -35,6 +42,7 @@ public struct Configuration: Sendable {
     public var onStall: (@Sendable (Stall) -> Void)?
     /// One line for each variable that begins like ours and is none of ours.
     public private(set) var warnings: [String] = []
+    private var given: Set<Setting> = []
 
     /// The defaults.
     public init() {}
@@ -51,22 +59,22 @@ public struct Configuration: Sendable {
     /// - Throws: `ConfigurationError` for the first value that cannot be used.
     public init(environment: [String: String]) throws(ConfigurationError) {
         let reader = SettingReader(environment: environment)
-        cores = try CoreSelection(reader)
+        try readCores(reader)
         try readRing(reader)
         try readPool(reader)
-        loop.limits.connectionsMax = try reader.integer(
-            .connectionsMax,
-            default: 0,
-            in: 0...4_000_000
-        )
-        loop.limits.jobsBudget = .microseconds(
-            try reader.integer(.jobBudget, default: 500, in: 1...1_000_000)
-        )
-        backlog = try reader.integer(.backlog, default: 4_096, in: 1...1_000_000)
-        drainTimeout = .milliseconds(
-            try reader.integer(.drain, default: 10_000, in: 0...86_400_000)
-        )
+        try readLoad(reader)
+        try readSupervision(reader)
         warnings = Self.unknown(environment)
+        given = Set(environment.keys.compactMap(Setting.init(rawValue:)))
+    }
+
+    /// The environment, rather than the program or a default, says what this is.
+    func isSet(_ setting: Setting) -> Bool { given.contains(setting) }
+
+    private mutating func readCores(_ reader: SettingReader) throws(ConfigurationError) {
+        cores = try CoreSelection(reader)
+        coreCount = try reader.integerUnlessAuto(.coreCount, in: 1...Int(CN_CPUS_MAX))
+        pinning = try reader.choice(.pinning, default: .auto)
     }
 
     private mutating func readRing(_ reader: SettingReader) throws(ConfigurationError) {
@@ -99,11 +107,32 @@ public struct Configuration: Sendable {
         )
     }
 
+    private mutating func readLoad(_ reader: SettingReader) throws(ConfigurationError) {
+        loop.limits.connectionsMax = try reader.integer(
+            .connectionsMax,
+            default: 0,
+            in: 0...4_000_000
+        )
+        loop.limits.jobsBudget = .microseconds(
+            try reader.integer(.jobBudget, default: 500, in: 1...1_000_000)
+        )
+        loop.spin = .microseconds(try reader.integer(.spin, default: 0, in: 0...1_000_000))
+        backlog = try reader.integer(.backlog, default: 4_096, in: 1...1_000_000)
+        balance = try reader.choice(.balance, default: .p2c)
+    }
+
+    private mutating func readSupervision(_ reader: SettingReader) throws(ConfigurationError) {
+        stallLimit = .milliseconds(try reader.integer(.stall, default: 25, in: 0...3_600_000))
+        drainTimeout = .milliseconds(
+            try reader.integer(.drain, default: 10_000, in: 0...86_400_000)
+        )
+    }
+
     private static func unknown(_ environment: [String: String]) -> [String] {
         environment.keys.sorted().compactMap { name in
             guard name.hasPrefix(Setting.prefix), Setting(rawValue: name) == nil else { return nil }
             let hint = Setting.nearest(to: name).map { "; did you mean \($0.rawValue)?" } ?? ""
-            return "\(name) is not a variable of this version\(hint)"
+            return "\(PrintableText(name)) is not a variable of this version\(hint)"
         }
     }
 
@@ -119,18 +148,5 @@ public struct Configuration: Sendable {
             environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
         }
         return environment
-    }
-
-    /// The settings in force, one phrase each.
-    public var resolvedSettings: [String] {
-        [
-            "cores \(cores)", "ring entries \(loop.ringEntries)",
-            "completion entries \(loop.completionEntries)", "buffer bytes \(loop.bufferBytes)",
-            "buffer count \(loop.bufferCount)", "memory lock \(loop.memoryLock.rawValue)",
-            "quarantine \(loop.quarantine)", "submission polling \(loop.isSubmissionPolled)",
-            "connections max \(loop.limits.connectionsMax)", "backlog \(backlog)",
-            "job budget \(loop.limits.jobsBudget)", "drain \(drainTimeout)",
-            "features off \(loop.featuresOff.map(\.rawValue).sorted().joined(separator: ","))",
-        ]
     }
 }

@@ -18,18 +18,6 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
 
     /// One line, whatever bytes the value is made of.
     public var description: String {
-        "\(variable)='\(printableValue)' is not accepted: use \(accepted)"
-    }
-
-    /// The environment may hold line ends and terminal sequences, which would break or hide the
-    /// line.
-    private var printableValue: String {
-        value.unicodeScalars.reduce(into: "") { text, scalar in
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator:
-                text += scalar.escaped(asASCII: true)
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
+        "\(variable)='\(PrintableText(value))' is not accepted: use \(accepted)"
     }
 }

@@ -5,6 +5,8 @@
 /// > Thread: Any thread.
 enum Setting: String, CaseIterable {
     case cores = "URINGCORE_CORES"
+    case coreCount = "URINGCORE_CORE_COUNT"
+    case pinning = "URINGCORE_PIN"
     case ringEntries = "URINGCORE_RING_ENTRIES"
     case completionEntries = "URINGCORE_CQ_ENTRIES"
     case bufferSize = "URINGCORE_BUFFER_SIZE"
@@ -13,18 +15,27 @@ enum Setting: String, CaseIterable {
     case quarantine = "URINGCORE_QUARANTINE_MS"
     case submissionPoll = "URINGCORE_SQPOLL"
     case submissionPollIdle = "URINGCORE_SQPOLL_IDLE_MS"
+    case spin = "URINGCORE_SPIN_US"
     case connectionsMax = "URINGCORE_MAX_CONNECTIONS"
     case backlog = "URINGCORE_BACKLOG"
+    case balance = "URINGCORE_BALANCE"
     case jobBudget = "URINGCORE_JOB_BUDGET_US"
+    case stall = "URINGCORE_STALL_MS"
     case drain = "URINGCORE_DRAIN_MS"
     case featuresOff = "URINGCORE_FEATURES_OFF"
 
     static let prefix = "URINGCORE_"
 
-    /// The known name that is nearest to a mistyped one.
+    /// The known name that is nearest to a mistyped one; of two alike the one that begins like it,
+    /// since ends such as `_MS` are what people forget.
     static func nearest(to name: String) -> Setting? {
         let name = name.uppercased()
-        return allCases.min { distance($0.rawValue, name) < distance($1.rawValue, name) }
+        let places = allCases.map { setting in
+            let known = setting.rawValue
+            let sharedCount = zip(known, name).prefix { $0 == $1 }.count
+            return (setting, rank: (distance(known, name), -sharedCount))
+        }
+        return places.min { $0.rank < $1.rank }?.0
     }
 
     /// The number of single-letter changes between two names (Levenshtein).

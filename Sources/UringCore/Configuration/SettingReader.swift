@@ -23,6 +23,22 @@ struct SettingReader {
         return value
     }
 
+    /// A whole number within bounds; nil for `auto`, as for none.
+    func integerUnlessAuto(
+        _ variable: Setting,
+        in range: ClosedRange<Int>
+    ) throws(ConfigurationError) -> Int? {
+        guard let text = environment[variable.rawValue], text != "auto" else { return nil }
+        guard let value = Self.parse(text), range.contains(value) else {
+            throw error(
+                variable,
+                text,
+                "auto or a whole number from \(range.lowerBound) to \(range.upperBound)"
+            )
+        }
+        return value
+    }
+
     /// A power of two within bounds.
     func powerOfTwo(
         _ variable: Setting,

@@ -3,7 +3,7 @@
 /// The kernel's hash alone leaves one of sixteen shards with twice its share of 64 connections. Up to
 /// `comparedMax` shards the least loaded of all is taken: that keeps every shard within one connection
 /// of the mean, where a comparison with one random other was seen four above it
-/// (docs/decisions/0008-balance.md). With more shards, `comparedMax` random ones are compared.
+/// (docs/decisions/0008). With more shards, `comparedMax` random ones are compared.
 ///
 /// > Thread: Any thread.
 struct Balance: Sendable {
@@ -37,7 +37,7 @@ struct Balance: Sendable {
         _ shard: Shard,
         _ shares: [ListenerShare]
     ) -> ListenerShare? {
-        guard let cpu = shard.loop.incomingCPU(of: descriptor) else { return nil }
+        guard let cpu = shard.loop.control.incomingCPU(of: descriptor) else { return nil }
         return shares.first { $0.shard.cpu == cpu && canTake($0) }
     }
 

@@ -15,8 +15,8 @@ public enum Endpoint: Hashable, Sendable {
     public func resolve() throws(IOError) -> SocketAddress {
         switch self {
         case .tcp(let host, let port): try SocketAddress(host: host, port: port)
-        case .unix(let path): .unix(Array(path.utf8))
-        case .abstract(let name): .unix([0] + Array(name.utf8))
+        case .unix(let path): try SocketAddress(unixPath: path)
+        case .abstract(let name): try SocketAddress(abstractName: name)
         }
     }
 }

@@ -11,11 +11,13 @@ public final class Listener: Sendable {
     public let shard: Shard
     private let group: ListenerGroup
     private let options: StreamOptions
+    private let kind: StreamKind
 
     init(shard: Shard, group: ListenerGroup, options: StreamOptions) {
         self.shard = shard
         self.group = group
         self.options = options
+        self.kind = StreamKind(group.address)
     }
 
     /// Serves every connection with a child task of its own, on this shard, until the server drains and
@@ -38,9 +40,9 @@ public final class Listener: Sendable {
     ) async throws(IOError) {
         let session = ServeSession(loop: shard.loop)
         let report = onConnectionError ?? logged
-        try begin(session) { [shard, options] descriptor in
+        try begin(session) { [shard, options, kind] descriptor in
             let core = ConnectionCore(shard: shard)
-            shard.loop.adopt(descriptor, options: options, handler: core)
+            shard.loop.adopt(descriptor, kind: kind, options: options, handler: core)
             session.append(core)
         }
         await withTaskCancellationHandler {
@@ -67,8 +69,8 @@ public final class Listener: Sendable {
         handlers makeHandler: @escaping () throws -> any StreamHandler
     ) async throws(IOError) {
         let session = ServeSession(loop: shard.loop)
-        try begin(session) { [shard, options] descriptor in
-            shard.loop.adopt(descriptor, options: options, handler: try makeHandler())
+        try begin(session) { [shard, options, kind] descriptor in
+            shard.loop.adopt(descriptor, kind: kind, options: options, handler: try makeHandler())
         }
         await withTaskCancellationHandler {
             _ = await session.next()
@@ -86,6 +88,8 @@ public final class Listener: Sendable {
         _ handler: @Sendable (Connection) async throws -> Void,
         _ report: @escaping @Sendable (any Error) -> Void
     ) async {
+        // Not by `own`: each further asynchronous frame is memory of every idle connection, and with one
+        // more than these a task takes a second block of 1,000 bytes.
         core.begin()
         do {
             try await withTaskCancellationHandler {

@@ -17,13 +17,12 @@ final class ListenerGroup: Sendable {
 
     /// Takes bound sockets over: one, or one for each shard.
     init(
-        address: SocketAddress,
         placement: ListenerPlacement,
         sockets: ListenerSockets,
         shards: [Shard],
         balance: Balance
     ) {
-        self.address = address
+        self.address = sockets.address
         self.placement = placement
         self.shares = shards.map(ListenerShare.init)
         self.sockets = Mutex(sockets)
@@ -37,7 +36,7 @@ final class ListenerGroup: Sendable {
     /// - Throws: EADDRINUSE and others of listen(2); `.closed` after the drain began.
     func listen(on shard: Shard) throws(IOError) {
         try sockets.withLock { (sockets) throws(IOError) in
-            try sockets.listen(position(of: shard), on: shard.loop, address: address)
+            try sockets.listen(position(of: shard), through: shard.loop.control)
         }
     }
 
@@ -57,11 +56,11 @@ final class ListenerGroup: Sendable {
         guard share.take == nil else {
             throw IOError(.accept, reason: .busy, detail: "\(shard) serves \(address) already")
         }
-        let descriptor = try sockets.withLock { (sockets) throws(IOError) in
-            try sockets.claim(position(of: shard), for: shard.index, address: address)
+        let socket = try sockets.withLock { (sockets) throws(IOError) in
+            try sockets.claim(position(of: shard), for: shard.index)
         }
         share.begin(take)
-        if let descriptor { accept(on: descriptor, by: shard) }
+        if let socket { accept(on: socket, by: shard) }
     }
 
     /// Takes the shard out; calls `completion` when its socket is not armed any more.
@@ -93,14 +92,13 @@ final class ListenerGroup: Sendable {
     private func resumeAccepting(on shard: Shard) {
         guard shares[shard.index].take != nil else { return passOn(from: shard) }
         let claimed = try? sockets.withLock { (sockets) throws(IOError) in
-            try sockets.claim(position(of: shard), for: shard.index, address: address)
+            try sockets.claim(position(of: shard), for: shard.index)
         }
-        if let descriptor = claimed ?? nil { accept(on: descriptor, by: shard) }
+        if let socket = claimed ?? nil { accept(on: socket, by: shard) }
     }
 
-    private func accept(on descriptor: Descriptor, by shard: Shard) {
-        let acceptor = shard.loop.accept(on: descriptor, address: address, endMode: .letGo) {
-            [unowned self] in
+    private func accept(on socket: ListeningSocket, by shard: Shard) {
+        let acceptor = shard.loop.accept(on: socket, endMode: .letGo) { [unowned self] in
             place($0, acceptedBy: shard)
         }
         shares[shard.index].acceptor = acceptor
@@ -138,9 +136,9 @@ final class ListenerGroup: Sendable {
     /// The shard stopped serving while the connection was on its way.
     private func rescue(_ descriptor: Descriptor, from shard: Shard) {
         guard let other = shares.first(where: { $0.isServing }) else {
-            return shard.loop.closeUnserved(descriptor)
+            return shard.loop.control.close(descriptor)
         }
-        hand(descriptor, to: other) { shard.loop.closeUnserved(descriptor) }
+        hand(descriptor, to: other) { shard.loop.control.close(descriptor) }
     }
 
     // MARK: The end
@@ -149,13 +147,13 @@ final class ListenerGroup: Sendable {
     ///
     /// > Thread: On a shard, when nothing is armed on the socket.
     func closeSocket(of shard: Shard) {
-        sockets.withLock { $0.close(position(of: shard), on: shard.loop) }
+        sockets.withLock { $0.close(position(of: shard), through: shard.loop.control) }
     }
 
     /// Closes all sockets that are left.
     ///
     /// > Thread: Any thread, when no shard serves.
-    func close(closing: (Descriptor) -> Void) {
-        sockets.withLock { $0.closeAll(closing) }
+    func close(through control: any SocketControl) {
+        sockets.withLock { $0.closeAll(through: control) }
     }
 }

@@ -68,23 +68,27 @@ final class ListenerRegistry: Sendable {
     ) throws(IOError) -> ListenerGroup {
         let shards = shard.runtime.shards
         let count = placement == .perShard ? shards.count : 1
-        let bound = try shard.loop.bindListeners(address, options, count: count)
+        let sockets = try ListenerSockets(
+            address,
+            options,
+            count: count,
+            through: shard.loop.control
+        )
         return ListenerGroup(
-            address: bound.address,
             placement: placement,
-            sockets: ListenerSockets(bound.descriptors, backlog: options.backlog),
+            sockets: sockets,
             shards: shards,
             balance: balance
         )
     }
 
     /// Closes every socket that is left; later calls are refused.
-    func close(_ closing: (Descriptor) -> Void) {
+    func close(through control: any SocketControl) {
         let groups = state.withLock { state in
             state.isClosed = true
             defer { state.groups = [:] }
             return state.groups.values
         }
-        for group in groups { group.close(closing: closing) }
+        for group in groups { group.close(through: control) }
     }
 }

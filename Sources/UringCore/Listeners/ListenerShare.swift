@@ -47,12 +47,12 @@ final class ListenerShare: @unchecked Sendable {
 
     /// Takes a connection in; one that nobody takes is closed.
     func receive(_ descriptor: Descriptor) {
-        guard let take else { return shard.loop.closeUnserved(descriptor) }
+        guard let take else { return shard.loop.control.close(descriptor) }
         do {
             try take(descriptor)
         } catch {
             shard.loop.reportFactory(error)
-            shard.loop.closeUnserved(descriptor)
+            shard.loop.control.close(descriptor)
         }
     }
 }

@@ -18,6 +18,7 @@ public struct PinnedThread: @unchecked Sendable {
     ///   - cpu: the CPU to bind to.
     ///   - isDetached: nobody will join it.
     ///   - body: what runs on it.
+    /// - Returns: the thread, to be joined unless it is detached.
     /// - Throws: EAGAIN of pthread_create(3).
     @discardableResult
     public static func start(

@@ -13,6 +13,7 @@ extension RunCoordinator {
     ///
     /// - Returns: which shard could not be made, and why; then none runs.
     mutating func start() async -> SupervisorError? {
+        for line in runtime.plan.log { logger.info("\(line)") }
         var options = loopOptions
         var sizes = options.fittingRingSizes
         if sizes != options.uringDriver.sizes.normalized {
@@ -41,8 +42,7 @@ extension RunCoordinator {
     }
 
     private var loopOptions: LoopOptions {
-        var options = runtime.configuration.loop
-        options.loopCount = cpus.count
+        var options = runtime.plan.loop
         let logger = logger
         options.log = { logger.info("\($0)") }
         return options

@@ -8,7 +8,6 @@ struct RunCoordinator {
     static let grace = Duration.seconds(5)
 
     let runtime: Runtime
-    let cpus: [Int?]
     let makeLoop: @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
     let handler: @Sendable (Shard) async throws -> Void
     var events: AsyncStream<ShardEvent>.Iterator
@@ -23,17 +22,18 @@ struct RunCoordinator {
     var drainWasRequested = false
 
     var logger: Logger { runtime.logger }
+    /// The CPU of each shard; nil where the scheduler places it.
+    let cpus: [Int?]
 
     init(
         runtime: Runtime,
-        cpus: [Int?],
         makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop,
         handler: @escaping @Sendable (Shard) async throws -> Void,
         events: AsyncStream<ShardEvent>.Iterator,
         report: @escaping @Sendable (ShardEvent) -> Void
     ) {
         self.runtime = runtime
-        self.cpus = cpus
+        self.cpus = runtime.plan.cpuOfShard
         self.makeLoop = makeLoop
         self.handler = handler
         self.events = events
@@ -141,7 +141,7 @@ struct RunCoordinator {
         let shards = runtime.shards.filter { !hanging.contains($0.index) }
         for (position, shard) in shards.enumerated() {
             shard.loop.callSoonThreadsafe { [runtime] in
-                if position == 0 { runtime.registry.close { shard.loop.closeUnserved($0) } }
+                if position == 0 { runtime.registry.close(through: shard.loop.control) }
                 shard.loop.stop()
             }
         }

@@ -5,14 +5,14 @@ internal import Synchronization
 ///
 /// > Thread: Any thread.
 final class Runtime: Sendable {
-    let shardCount: Int
+    let plan: CorePlan
     let configuration: Configuration
     let logger: Logger
     let registry: ListenerRegistry
     private let started = Mutex<[Shard]>([])
 
-    init(shardCount: Int, configuration: Configuration, logger: Logger) {
-        self.shardCount = shardCount
+    init(plan: CorePlan, configuration: Configuration, logger: Logger) {
+        self.plan = plan
         self.configuration = configuration
         self.logger = logger
         let balance = Balance(
@@ -21,6 +21,8 @@ final class Runtime: Sendable {
         )
         self.registry = ListenerRegistry(balance: balance)
     }
+
+    var shardCount: Int { plan.shardCount }
 
     /// All shards, in order; empty before all are ready.
     var shards: [Shard] {

@@ -21,10 +21,8 @@ struct ShardThread: Sendable {
     }
 
     private func run(pinFailure: IOError?) {
-        if let pinFailure {
-            runtime.logger.warning("\(pinFailure); the scheduler places shard \(index)")
-        }
         do throws(IOError) {
+            try place(pinFailure)
             let loop = try makeLoop(index, options)
             serve(
                 Shard(
@@ -40,12 +38,24 @@ struct ShardThread: Sendable {
         report(.ended(index))
     }
 
+    /// A thread that could not be bound runs elsewhere, unless the program insists.
+    private func place(_ pinFailure: IOError?) throws(IOError) {
+        guard let pinFailure else {
+            let cpus = runtime.plan.affinity(ofShard: index)
+            if cpu == nil, !cpus.isEmpty { try ThreadAffinity.bind(to: cpus) }
+            return
+        }
+        if runtime.configuration.pinning == .on { throw pinFailure }
+        runtime.logger.warning("\(pinFailure); the scheduler places shard \(index)")
+    }
+
     private func serve(_ shard: Shard) {
         let loop = shard.loop
         install(shard)
         report(.ready(index, shard, ThreadClock.current))
         do throws(IOError) {
             try loop.runForever()
+            shard.state.hasEnded = true
             try finish(loop)
         } catch {
             report(.failed(index, error))

@@ -21,8 +21,8 @@ internal import Synchronization
 public final class Supervisor: Sendable {
     /// How it was made.
     public let configuration: Configuration
-    /// The CPUs of its shards, in their order; nil where the scheduler places a shard.
-    public let cpus: [Int?]
+    /// Its shards and their CPUs, and why it is these.
+    public let plan: CorePlan
     private let logger: Logger
     private let current = Mutex<(runtime: Runtime, report: @Sendable (ShardEvent) -> Void)?>(nil)
     /// Makes a shard's loop; tests and other drivers put theirs here.
@@ -58,7 +58,7 @@ public final class Supervisor: Sendable {
             )
         }
         self.configuration = configuration
-        self.cpus = try configuration.cores.resolve(allowed: CoreSelection.allowedCPUs())
+        self.plan = try CorePlan(configuration)
         self.logger =
             logger ?? Logger(label: "uringcore") { StreamLogHandler.standardError(label: $0) }
         self.makeLoop = makeLoop
@@ -84,10 +84,9 @@ public final class Supervisor: Sendable {
         let report: @Sendable (ShardEvent) -> Void = { continuation.yield($0) }
         let runtime = try begin(report)
         if configuration.ignoresBrokenPipes { Self.ignoreBrokenPipes() }
-        let coordinator = Task { [makeLoop, cpus] in
+        let coordinator = Task { [makeLoop] in
             var run = RunCoordinator(
                 runtime: runtime,
-                cpus: cpus,
                 makeLoop: makeLoop,
                 handler: handler,
                 events: events.makeAsyncIterator(),
@@ -114,7 +113,7 @@ public final class Supervisor: Sendable {
     private func begin(
         _ report: @escaping @Sendable (ShardEvent) -> Void
     ) throws(SupervisorError) -> Runtime {
-        let runtime = Runtime(shardCount: cpus.count, configuration: configuration, logger: logger)
+        let runtime = Runtime(plan: plan, configuration: configuration, logger: logger)
         return try current.withLock { (current) throws(SupervisorError) in
             guard current == nil else { throw .alreadyRunning }
             current = (runtime, report)

@@ -4,9 +4,9 @@ internal import CNUMA
 ///
 /// > Thread: Any thread.
 public enum CoreSelection: Hashable, Sendable, CustomStringConvertible {
-    /// The runtime chooses; today that is all that are allowed.
+    /// The first of those that are allowed, as many as the CPU quota of the control group pays for.
     case auto
-    /// All that are allowed.
+    /// All that are allowed, whatever the quota.
     case all
     /// These, in ascending order.
     case list([Int])
@@ -22,29 +22,14 @@ public enum CoreSelection: Hashable, Sendable, CustomStringConvertible {
         case "auto": self = .auto
         case "all": self = .all
         default:
-            guard let cpus = Self.parse(text) else {
+            guard let cpus = CPUList.parse(text) else {
                 throw reader.error(.cores, text, Self.accepted)
             }
             self = .list(cpus)
         }
     }
 
-    /// Reads `0-3,8`; nil for anything else.
-    private static func parse(_ text: String) -> [Int]? {
-        var cpus: Set<Int> = []
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            let bounds = part.split(separator: "-", omittingEmptySubsequences: false)
-            guard (1...2).contains(bounds.count),
-                let first = SettingReader.parse(String(bounds[0])),
-                let last = SettingReader.parse(String(bounds[bounds.count - 1])), first <= last,
-                last < Int(CN_CPUS_MAX)
-            else { return nil }
-            cpus.formUnion(first...last)
-        }
-        return cpus.sorted()
-    }
-
-    /// The CPUs chosen out of `allowed`.
+    /// The CPUs chosen out of `allowed`; a quota is `CorePlan`'s concern.
     ///
     /// - Throws: `ConfigurationError` when a listed CPU is not among them.
     public func resolve(allowed: [Int]) throws(ConfigurationError) -> [Int] {
@@ -53,7 +38,7 @@ public enum CoreSelection: Hashable, Sendable, CustomStringConvertible {
             throw ConfigurationError(
                 variable: Setting.cores.rawValue,
                 value: description,
-                accepted: "CPUs that this process may use: \(Self.text(of: allowed))"
+                accepted: "CPUs that this process may use: \(CPUList.text(of: allowed))"
             )
         }
         return cpus
@@ -72,26 +57,7 @@ public enum CoreSelection: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .auto: "auto"
         case .all: "all"
-        case .list(let cpus): Self.text(of: cpus)
+        case .list(let cpus): CPUList.text(of: cpus)
         }
-    }
-
-    /// Neighbours are written as a range from three on; `cpus` are ascending.
-    private static func text(of cpus: [Int]) -> String {
-        var runs: [ClosedRange<Int>] = []
-        for cpu in cpus {
-            if let last = runs.last, cpu == last.upperBound + 1 {
-                runs[runs.count - 1] = last.lowerBound...cpu
-            } else {
-                runs.append(cpu...cpu)
-            }
-        }
-        return runs.map { run in
-            switch run.count {
-            case 1: "\(run.lowerBound)"
-            case 2: "\(run.lowerBound),\(run.upperBound)"
-            default: "\(run.lowerBound)-\(run.upperBound)"
-            }
-        }.joined(separator: ",")
     }
 }

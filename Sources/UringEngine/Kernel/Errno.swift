@@ -64,6 +64,10 @@ extension Errno {
     public static let notImplemented = Errno(rawValue: ENOSYS)
     /// Socket is not connected.
     public static let notConnected = Errno(rawValue: ENOTCONN)
+    /// Permission denied.
+    public static let permissionDenied = Errno(rawValue: EACCES)
+    /// Protocol wrong type for socket.
+    public static let wrongProtocolType = Errno(rawValue: EPROTOTYPE)
     /// Operation not permitted.
     public static let notPermitted = Errno(rawValue: EPERM)
     /// Operation not supported.

@@ -50,6 +50,7 @@ extension IOError {
         case bind
         case close
         case connect
+        case inspectFile = "inspect file"
         case listen
         case lock
         case makeLoop = "make loop"
@@ -61,8 +62,10 @@ extension IOError {
         case readAddress = "read address"
         case receive
         case registerBuffers = "register buffers"
+        case removeFile = "remove file"
         case send
         case setOption = "set option"
+        case setPermissions = "set permissions"
         case setUpRing = "set up ring"
         case sleep
         case startThread = "start thread"

@@ -3,13 +3,13 @@ package import CUring
 /// The seam to the kernel: everything that the loop asks of it, as verbs.
 ///
 /// Operations take a token and answer later by one or more completions, the last one terminal.
-/// Control verbs answer at once. A driver is created on the thread that uses it, and only that
-/// thread calls it.
+/// Control verbs (`SocketControl`) answer at once. A driver is created on the thread that uses it,
+/// and only that thread calls it.
 ///
 /// > Thread: On-loop only, `waker` excepted.
 /// > Ownership: Memory passed to an operation stays valid and unmoved until the terminal
 /// > completion.
-package protocol KernelDriver: AnyObject {
+package protocol KernelDriver: AnyObject, SocketControl {
     // MARK: What it is
 
     /// One line for logs: the driver, its set-up rung, what is off.
@@ -89,31 +89,6 @@ package protocol KernelDriver: AnyObject {
     func provide(_ buffers: UnsafeBufferPointer<BufferID>)
     /// Makes the provided buffers visible, in one step.
     func publish()
-
-    // MARK: Control
-
-    /// Opens a stream socket of the address's family, close-on-exec and non-blocking.
-    func openStreamSocket(for address: SocketAddress) throws(IOError) -> Descriptor
-    /// Binds a socket.
-    func bind(_ descriptor: Descriptor, to address: SocketAddress) throws(IOError)
-    /// Makes a socket a listener.
-    func listen(on descriptor: Descriptor, backlog: Int) throws(IOError)
-    /// Sets an option.
-    func setOption(_ option: SocketOption, on descriptor: Descriptor) throws(IOError)
-    /// The socket's own address.
-    func localAddress(of descriptor: Descriptor) throws(IOError) -> SocketAddress
-    /// The peer's address.
-    func peerAddress(of descriptor: Descriptor) throws(IOError) -> SocketAddress
-    /// Ends one direction of a socket at once (shutdown(2); 4 µs, a ring's own takes 87 µs and a
-    /// worker).
-    func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) -> Errno?
-    /// How much the peer has still to take.
-    func outputState(of descriptor: Descriptor) -> OutputState
-    /// The CPU that handled the socket's last packet (SO_INCOMING_CPU, Linux 3.19); nil where the kernel
-    /// does not tell.
-    func incomingCPU(of descriptor: Descriptor) -> Int?
-    /// Closes a descriptor on which nothing is in flight.
-    func close(_ descriptor: Descriptor)
 
     // MARK: End
 

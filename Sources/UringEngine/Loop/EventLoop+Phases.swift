@@ -68,6 +68,7 @@ extension EventLoop {
         provideBuffers()
         cachedNow = nil
         guard !driver.hasUnreadCompletions else { return }
+        if spinNanoseconds > 0, mayWait, try spinFindsWork() { return }
         let bound = mayWait ? park() : .poll
         guard bound != .poll else { return try driver.submitAndWait(.poll) }
         heartbeat.publish(isParked: true)
@@ -78,21 +79,27 @@ extension EventLoop {
         try driver.submitAndWait(bound)
     }
 
+    /// Nothing is left for the next tick but what comes from outside.
+    var hasNothingToDo: Bool { ready.isEmpty && dirty.isEmpty && state == .running }
+
     /// Decides how long to wait.
     ///
     /// After any answer but `.poll` the inbox knows that the loop is parked.
     private func park() -> WaitBound {
-        guard ready.isEmpty, dirty.isEmpty, state == .running else { return .poll }
+        guard hasNothingToDo else { return .poll }
         if !starved.isEmpty {
             // Those armed again may have nothing to read: the next ones get their turn at the same
             // buffers.
             guard kernelBufferCount == 0, pool.requestWakeOnReturn() else { return .poll }
         }
         guard scheduler.park() else { return .poll }
-        guard let timer = timers.nextDeadline else {
-            return quarantine.nextRelease.map { .deadline($0) } ?? .forever
-        }
-        return .deadline(min(timer, quarantine.nextRelease ?? timer))
+        return nextDeadline.map { .deadline($0) } ?? .forever
+    }
+
+    /// When the loop has something to do by itself, in nanoseconds; nil for never.
+    var nextDeadline: UInt64? {
+        guard let timer = timers.nextDeadline else { return quarantine.nextRelease }
+        return min(timer, quarantine.nextRelease ?? timer)
     }
 
     /// Copies completions out first: nothing is called while the queue is being read.

@@ -46,6 +46,7 @@ public final class EventLoop: @unchecked Sendable {
     public let options: LoopOptions
     let inputCapBytes: Int
     let providedBuffersMax: Int
+    let spinNanoseconds: UInt64
     private let identity = LoopIdentity()
     private let ownerThread = pthread_self()
 
@@ -103,6 +104,7 @@ public final class EventLoop: @unchecked Sendable {
         self.pool = try BufferPool(options.pool, loop: identity, waker: driver.base.waker)
         self.quarantine = Quarantine(nanoseconds: options.quarantine.clampedNanoseconds)
         self.providedBuffersMax = driver.base.providedBuffersMax
+        self.spinNanoseconds = options.spin.clampedNanoseconds
         self.batch = CompletionBatch(capacity: options.limits.completionsPerTickMax)
         let poolBytes = options.bufferBytes * options.bufferCount
         self.inputCapBytes = max(4 * options.bufferBytes, min(262_144, poolBytes / 16))
@@ -242,6 +244,9 @@ public final class EventLoop: @unchecked Sendable {
         metrics.operationsInFlight = operations.inFlightCount
         metrics.staleCompletions = operations.staleCount
         metrics.buffersLent = pool.lentCount
+        let schedulerCounters = scheduler.counters
+        metrics.posts = schedulerCounters.posts
+        metrics.wakes = schedulerCounters.wakesAsked
         return metrics
     }
 

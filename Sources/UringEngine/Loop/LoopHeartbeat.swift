@@ -13,7 +13,7 @@ package final class LoopHeartbeat: Sendable {
     /// Turns of the loop so far.
     package var ticks: UInt64 { tickCount.load(ordering: .relaxed) }
 
-    /// The loop waits for the kernel, or does not run.
+    /// The loop waits for work, in the kernel or spinning, or does not run.
     package var isParked: Bool { waits.load(ordering: .relaxed) }
 
     /// Connections open now.

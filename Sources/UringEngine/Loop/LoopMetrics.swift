@@ -27,6 +27,13 @@ public struct LoopMetrics: Hashable, Sendable {
     /// Receives whose bytes were copied out: the pool was mostly lent, or they were parked in a buffer
     /// that they filled less than half.
     public internal(set) var copiedReceives: UInt64 = 0
+    /// Jobs and steps of tasks that other threads queued.
+    public internal(set) var posts: UInt64 = 0
+    /// Posts that found the loop parked and woke it.
+    public internal(set) var wakes: UInt64 = 0
     /// Accepts that failed for want of descriptors or memory.
     public internal(set) var acceptBackoffs: UInt64 = 0
+
+    /// Starts at zero.
+    public init() {}
 }

@@ -33,6 +33,11 @@ public struct LoopOptions: Sendable {
     public var isSubmissionPolled = false
     /// How long that thread polls before it sleeps.
     public var submissionPollIdle = Duration.seconds(1)
+    /// How long the loop looks for work before it parks, instead of waiting in the kernel; zero for
+    /// not at all.
+    ///
+    /// It saves the wake-up of a parked thread and burns the CPU that long after each piece of work.
+    public var spin = Duration.zero
     /// Features to do without, so that every fallback can be tested.
     public var featuresOff: Set<KernelFeature> = []
     /// Entries of the provided-buffer ring; nil for one a buffer.

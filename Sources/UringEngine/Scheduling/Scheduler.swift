@@ -86,6 +86,10 @@ package final class Scheduler: Sendable {
         return batch.count
     }
 
+    /// Whether the inbox seems to have jobs: the hint, for a loop that is not about to park.
+    @inline(__always)
+    package var mayHavePosts: Bool { hasPosts.load(ordering: .relaxed) }
+
     /// Announces that the loop is about to wait.
     ///
     /// From here until `unpark`, the first post asks for a wake.

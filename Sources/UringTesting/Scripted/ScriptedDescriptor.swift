@@ -14,6 +14,8 @@ package struct ScriptedDescriptor: Hashable, Sendable {
     package internal(set) var shutDown: ShutdownDirection?
     /// The options set on it, in order.
     package internal(set) var options: [SocketOption] = []
+    /// What the file gets that a bind makes, before the umask.
+    var permissions: FilePermissions?
     /// What `outputState` answers when a test chose it.
     var outputState: OutputState?
 

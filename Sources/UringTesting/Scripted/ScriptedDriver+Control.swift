@@ -9,10 +9,11 @@ extension ScriptedDriver {
         return descriptor
     }
 
-    /// Binds a socket; a port of zero becomes a free one.
+    /// Binds a socket; a port of zero becomes a free one, a Unix path a file.
     package func bind(_ descriptor: Descriptor, to address: SocketAddress) throws(IOError) {
         let value = try check(descriptor, for: .bind)
         guard value.state == .open else { throw refuse(.bind, descriptor, .invalid) }
+        try makeFile(of: descriptor, value, at: address)
         let resolved = descriptors.resolved(address)
         descriptors.update(descriptor) { value in
             value.state = .bound
@@ -121,7 +122,7 @@ extension ScriptedDriver {
     }
 
     /// The descriptor's state, once the script lets the call through and the number is open.
-    private func check(
+    func check(
         _ descriptor: Descriptor,
         for call: ScriptedCall
     ) throws(IOError) -> ScriptedDescriptor {
@@ -138,8 +139,7 @@ extension ScriptedDriver {
         throw refuse(call, descriptor, errno)
     }
 
-    private func refuse(_ call: ScriptedCall, _ descriptor: Descriptor?, _ errno: Errno) -> IOError
-    {
+    func refuse(_ call: ScriptedCall, _ descriptor: Descriptor?, _ errno: Errno) -> IOError {
         journal.append(.refused(call, errno))
         return IOError(call.operation, descriptor: descriptor, errno: errno)
     }

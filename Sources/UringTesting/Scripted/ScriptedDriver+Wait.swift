@@ -26,7 +26,11 @@ extension ScriptedDriver {
         if isWoken { metrics.wakes += 1 }
         let isInterrupted = wait.isEnter && self.isInterrupted
         if isInterrupted { self.isInterrupted = false }
-        if bound == .poll || hasUnreadCompletions || isWoken || isInterrupted { return }
+        if hasUnreadCompletions || isWoken || isInterrupted { return }
+        guard bound != .poll else {
+            onPoll?(self)
+            return
+        }
         try idle(bound)
     }
 

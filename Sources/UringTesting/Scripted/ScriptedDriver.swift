@@ -48,6 +48,9 @@ package final class ScriptedDriver: KernelDriver {
     package var onHandOver: ((ScriptedOperation, ScriptedDriver) -> Void)?
     /// Called when a wait would block: it may complete, deliver, advance or wake.
     package var onIdle: ((ScriptedDriver) -> Void)?
+    /// Called for each look at the kernel that finds nothing and may not block: it may complete,
+    /// deliver, advance or post.
+    package var onPoll: ((ScriptedDriver) -> Void)?
 
     /// A closed number is handed out again, the lowest first, as a kernel does.
     package var reusesDescriptorNumbers: Bool {
@@ -75,6 +78,7 @@ package final class ScriptedDriver: KernelDriver {
     let scriptedWaker = ScriptedWaker()
     var operationTable = ScriptedOperationTable()
     var descriptors = ScriptedDescriptorTable()
+    var files = ScriptedFiles()
     var buffers = ScriptedBuffers()
     var unread: [Completion] = []
     var failures: [ScriptedCall: [Errno]] = [:]

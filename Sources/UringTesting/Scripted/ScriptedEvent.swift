@@ -21,6 +21,14 @@ package enum ScriptedEvent: Hashable, Sendable {
     case openedSocket(Descriptor, for: SocketAddress)
     /// A socket was bound; a port of zero stands here as the port it became.
     case bound(Descriptor, to: SocketAddress)
+    /// A Unix socket was connected without an operation.
+    case connected(Descriptor, to: SocketAddress)
+    /// The permissions of a socket's file to be were chosen.
+    case permissionsSet(Descriptor, FilePermissions)
+    /// The permissions of a file were changed.
+    case filePermissionsSet(SocketAddress, FilePermissions)
+    /// A file's name was taken away.
+    case unlinked(SocketAddress)
     /// A socket was made a listener.
     case listened(Descriptor, backlog: Int)
     /// An option was set.
@@ -39,9 +47,11 @@ package enum ScriptedEvent: Hashable, Sendable {
         switch self {
         case .openedSocket(let descriptor, _), .bound(let descriptor, _),
             .listened(let descriptor, _), .optionSet(let descriptor, _),
-            .shutDown(let descriptor, _), .closed(let descriptor):
+            .shutDown(let descriptor, _), .closed(let descriptor),
+            .connected(let descriptor, _), .permissionsSet(let descriptor, _):
             descriptor
-        case .adopted, .provided, .published, .prepared, .handedOver, .answered, .refused, .ended:
+        case .adopted, .provided, .published, .prepared, .handedOver, .answered, .refused, .ended,
+            .filePermissionsSet, .unlinked:
             nil
         }
     }
@@ -57,6 +67,18 @@ package enum ScriptedCall: Hashable, Sendable {
     case openSocket
     /// `bind`.
     case bind
+    /// `connectAtOnce`.
+    case connectAtOnce
+    /// `setPermissions` of a socket.
+    case setPermissions
+    /// `setPermissions` of a file.
+    case setFilePermissions
+    /// `fileStatus`.
+    case fileStatus
+    /// `isBound`.
+    case isBound
+    /// `unlink`.
+    case unlink
     /// `listen`.
     case listen
     /// `setOption`.
@@ -78,7 +100,10 @@ package enum ScriptedCall: Hashable, Sendable {
         case .bind, .localAddress: .bind
         case .listen: .listen
         case .setOption: .setOption
-        case .peerAddress: .connect
+        case .connectAtOnce, .peerAddress: .connect
+        case .setPermissions, .setFilePermissions: .setPermissions
+        case .fileStatus, .isBound: .inspectFile
+        case .unlink: .removeFile
         case .shutdown: .shutdown
         case .wait: .wait
         }

@@ -52,6 +52,13 @@ final class ChildProcess {
         kill(pid, signal)
     }
 
+    /// Sends a signal again and again until the program has ended.
+    func sendUntilTheEnd(_ signal: Int32) {
+        let deadline = ContinuousClock.now + Self.patience
+        var waiting = pollfd(fd: output, events: 0, revents: 0)  // POLLHUP comes unasked.
+        repeat { send(signal) } while poll(&waiting, 1, 10) == 0 && ContinuousClock.now < deadline
+    }
+
     func closeInput() {
         if input >= 0 { close(input) }
         input = -1

@@ -17,7 +17,8 @@ struct ConfigurationErrorTests {
 
     static let numbers: [Setting] = [
         .ringEntries, .completionEntries, .bufferSize, .bufferCount, .quarantine,
-        .submissionPollIdle, .connectionsMax, .backlog, .jobBudget, .drain,
+        .submissionPollIdle, .connectionsMax, .backlog, .jobBudget, .drain, .coreCount, .spin,
+        .stall,
     ]
 
     @Test(arguments: numbers, malformedNumbers)
@@ -34,7 +35,8 @@ struct ConfigurationErrorTests {
         (.bufferCount, "3"), (.bufferCount, "32769"), (.quarantine, "3600001"),
         (.submissionPollIdle, "0"), (.submissionPollIdle, "3600001"), (.connectionsMax, "4000001"),
         (.backlog, "0"), (.backlog, "1000001"), (.jobBudget, "0"), (.jobBudget, "1000001"),
-        (.drain, "86400001"),
+        (.drain, "86400001"), (.coreCount, "0"), (.coreCount, "4097"), (.spin, "1000001"),
+        (.stall, "3600001"),
     ])
     func namesANumberOutOfItsRange(_ setting: Setting, _ value: String) {
         let error = error([setting.rawValue: value])
@@ -53,6 +55,8 @@ struct ConfigurationErrorTests {
 
     @Test(arguments: [
         (Setting.memoryLock, "yes"), (.memoryLock, "ON"), (.memoryLock, ""), (.memoryLock, "1"),
+        (.pinning, "yes"), (.pinning, ""), (.pinning, "AUTO"), (.pinning, "0"),
+        (.balance, "p3c"), (.balance, ""), (.balance, "RX"), (.balance, "on"),
         (.submissionPoll, "yes"), (.submissionPoll, "2"), (.submissionPoll, ""),
         (.submissionPoll, "01"), (.featuresOff, "none"), (.featuresOff, "buf_ring,"),
         (.featuresOff, ",buf_ring"), (.featuresOff, "buf_ring, submit_all"),
@@ -64,7 +68,8 @@ struct ConfigurationErrorTests {
         #expect(error?.value == value)
         let words =
             switch setting {
-            case .memoryLock: ["auto", "on", "off"]
+            case .memoryLock, .pinning: ["auto", "on", "off"]
+            case .balance: ["p2c", "off", "rx"]
             case .submissionPoll: ["0", "1"]
             default: KernelFeature.allCases.map(\.rawValue)
             }
@@ -105,6 +110,13 @@ struct ConfigurationErrorTests {
             $0.value >= 0x20 && $0.value != 0x7F && $0.value != 0x2028
         }
         #expect(isPrintable)
+    }
+
+    @Test(arguments: ["Auto", "autos", "auto ", "all"])
+    func namesACountThatIsNeitherAutoNorANumber(_ value: String) {
+        let error = error(["URINGCORE_CORE_COUNT": value])
+        #expect(error?.variable == "URINGCORE_CORE_COUNT")
+        #expect(error?.accepted == "auto or a whole number from 1 to 4096")
     }
 
     @Test func comesForTheFirstBadValueBesideAnyNumberOfGoodOnes() {

@@ -80,8 +80,11 @@ final class LoopFixture {
 
     /// Opens the listener that `connect` uses.
     @discardableResult
-    func listen(_ options: ListenerOptions = ListenerOptions()) throws -> StreamListener {
-        let listener = try loop.listen(on: scriptedLoopback, options: options) { [unowned self] in
+    func listen(
+        _ options: ListenerOptions = ListenerOptions(),
+        on address: SocketAddress = scriptedLoopback
+    ) throws -> StreamListener {
+        let listener = try loop.listen(on: address, options: options) { [unowned self] in
             let handler = RecordingHandler()
             prepare(handler)
             handlers.append(handler)

@@ -38,6 +38,24 @@ extension Integration {
             }
         }
 
+        /// The loop never parks: whatever comes must show while it looks.
+        @Test(arguments: Rung.all)
+        func aLoopThatSpinsForeverSeesAllThatComes(rung: Rung) throws {
+            try withLoop(rung) {
+                $0.spin = .seconds(3_600)
+            } _: { server in
+                let listening = try server.listen { EchoHandler() }
+                let peers = try (0..<4).map { _ in try listening.connect() }
+                for _ in 0..<20 { try exchange(peers, byteCount: 20_000) }
+                let fired = Gate()
+                try server.run { loop in
+                    loop.callLater(.milliseconds(1)) { fired.open() }
+                }
+                try fired.wait("a timer")
+                #expect(server.loop.scheduler.counters.wakesAsked == 0)
+            }
+        }
+
         @Test func submissionPollingServesOrFallsBack() throws {
             try withLoop {
                 $0.isSubmissionPolled = true

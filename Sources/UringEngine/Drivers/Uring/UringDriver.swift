@@ -7,7 +7,7 @@ internal import CUring
 /// > registered descriptor answers to no other.
 /// > Ownership: It owns the ring and the waker's eventfd. The pool's memory stays mapped until
 /// > `shutDown` has returned 0.
-@safe package final class UringDriver: KernelDriver {
+@safe package final class UringDriver: KernelDriver, SystemControl {
     // The variables marked `@exclusivity(unchecked)` are touched by the loop's thread alone,
     // several times an operation, and no method lends one out while it calls something else: the
     // dynamic check would find nothing.
@@ -92,6 +92,12 @@ internal import CUring
 
     /// The ring's own descriptor.
     package var completionDescriptor: Descriptor? { ring.descriptor }
+
+    /// The rung of the set-up ladder that its ring stands on.
+    package var rung: SetupRung { ring.rung }
+
+    /// The ring's sizes, after what a memory limit took off.
+    package var sizes: RingSizes { ring.sizes }
 
     /// The driver, its rung, its sizes, and what is off.
     package var summary: String {

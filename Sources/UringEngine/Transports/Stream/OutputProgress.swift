@@ -1,6 +1,9 @@
 /// Whether a peer still takes what is sent to it, read from its acknowledgements: a send that waits
 /// for all its bytes hides them.
 ///
+/// A Unix peer acknowledges nothing. There it is what the kernel has taken, and what the peer has
+/// not read.
+///
 /// > Thread: On-loop only.
 final class OutputProgress {
     /// What one look finds.
@@ -27,10 +30,18 @@ final class OutputProgress {
     private let timeoutNanoseconds: UInt64
     private let end: UInt64
     private var last: OutputState
+    private var lastQueuedBytes: Int
     private var lastProgress: UInt64
 
     /// Begins to look: the close begins now.
-    init(loop: EventLoop, descriptor: Descriptor, options: StreamOptions) {
+    ///
+    /// - Parameter queuedBytes: what has not been handed to the kernel, where that is all there is to see.
+    init(
+        loop: EventLoop,
+        descriptor: Descriptor,
+        options: StreamOptions,
+        queuedBytes: Int = 0
+    ) {
         self.loop = loop
         self.descriptor = descriptor
         let timeout = options.flushTimeout.clampedNanoseconds
@@ -39,13 +50,15 @@ final class OutputProgress {
         self.lastProgress = loop.driver.base.now()
         self.end = Deadline.after(options.closeTimeout, from: lastProgress).nanoseconds
         self.last = loop.driver.base.outputState(of: descriptor)
+        self.lastQueuedBytes = queuedBytes
     }
 
     /// Looks once.
-    func look(now: UInt64) -> Look {
+    func look(now: UInt64, queuedBytes: Int = 0) -> Look {
         let state = loop.driver.base.outputState(of: descriptor)
-        if state != last {
+        if state != last || queuedBytes != lastQueuedBytes {
             last = state
+            lastQueuedBytes = queuedBytes
             lastProgress = now
         }
         let isComplete = (state.unacknowledgedBytes ?? 0) == 0

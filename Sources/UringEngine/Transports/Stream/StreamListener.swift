@@ -16,6 +16,7 @@ public final class StreamListener: DescriptorOwner {
     /// Where it listens; port 0 is resolved.
     public let address: SocketAddress
     private let descriptor: Descriptor
+    private let file: UnixSocketFile?
     private let endMode: CloseMode
     private let take: (Descriptor) throws -> Void
     private var acceptToken: OperationToken?
@@ -30,14 +31,14 @@ public final class StreamListener: DescriptorOwner {
 
     init(
         loop: EventLoop,
-        descriptor: Descriptor,
-        address: SocketAddress,
+        socket: ListeningSocket,
         endMode: CloseMode,
         take: @escaping (Descriptor) throws -> Void
     ) {
         self.loop = loop
-        self.descriptor = descriptor
-        self.address = address
+        self.descriptor = socket.descriptor
+        self.address = socket.address
+        self.file = endMode == .letGo ? nil : socket.file
         self.endMode = endMode
         self.take = take
     }
@@ -45,7 +46,8 @@ public final class StreamListener: DescriptorOwner {
     /// Stops accepting; the socket is closed when nothing is in flight on it, and clients are
     /// refused from then on.
     ///
-    /// Connections that were accepted live on.
+    /// Connections that were accepted live on. The file of a Unix socket is removed at once, if it
+    /// is still the one that the listener made.
     ///
     /// - Parameter whenClosed: called on the loop when the socket is closed.
     public func close(whenClosed: (() -> Void)? = nil) {
@@ -58,6 +60,10 @@ public final class StreamListener: DescriptorOwner {
         isClosing = true
         if let backoffTimer { loop.cancelTimer(backoffTimer) }
         backoffTimer = nil
+        // Now: while the socket is open, no other file can have its file's numbers.
+        if let failure = file?.remove(through: loop.driver.base) {
+            loop.options.log("the file of \(address) stays: \(failure)")
+        }
         loop.close(slot, mode: endMode)
     }
 
@@ -199,12 +205,14 @@ extension EventLoop {
     @discardableResult
     package func adopt(
         _ descriptor: Descriptor,
+        kind: StreamKind,
         options: StreamOptions,
         handler: any StreamHandler
     ) -> StreamTransport {
         let transport = StreamTransport(
             loop: self,
             descriptor: descriptor,
+            kind: kind,
             options: options,
             handler: handler
         )

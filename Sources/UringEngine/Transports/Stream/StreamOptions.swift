@@ -9,7 +9,7 @@ public struct StreamOptions: Hashable, Sendable {
     /// Bytes waiting to be sent at or below which `resumeWriting` is called.
     public var writeLowWatermark = 65_536
     /// How long a close waits for the peer to take what was written, without any progress, before
-    /// it resets.
+    /// it resets; a Unix socket, which knows no reset, is closed then.
     public var flushTimeout = Duration.seconds(30)
     /// How long a close waits in all for the peer to take what was written, however slowly; then it
     /// resets.
@@ -19,11 +19,11 @@ public struct StreamOptions: Hashable, Sendable {
     /// 7 KB/s.
     public var closeTimeout = Duration.seconds(600)
     /// How long a close waits for the peer's end after everything was taken, discarding what still
-    /// comes.
+    /// comes; TCP only.
     public var lingerTimeout = Duration.seconds(2)
-    /// How much a close discards after everything was taken.
+    /// How much a close discards after everything was taken; TCP only.
     public var lingerBytesMax = 262_144
-    /// Small writes go out at once (TCP_NODELAY).
+    /// Small writes go out at once (TCP_NODELAY); a Unix socket never holds them back.
     public var isNoDelay = true
 
     /// The defaults.

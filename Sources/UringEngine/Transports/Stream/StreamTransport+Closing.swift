@@ -6,12 +6,13 @@ internal import DequeModule
 /// within `closeTimeout`: RST;
 /// 2. shut the output down: FIN; `connectionLost` now;
 /// 3. unless the peer has ended too: discard what it still sends, so that no RST destroys what it
-/// has not read;
+/// has not read (TCP), or what it has sent, so that it sees no ECONNRESET (Unix);
 /// 4. cancel what is left, reap to zero; 5. close(2).
 extension StreamTransport {
     /// Closes after everything that was written has been sent.
     ///
-    /// Nothing is delivered any more.
+    /// Nothing is delivered any more. A Unix socket has no way to tell its peer that something is
+    /// missing: after a flush that was given up, it sees the end of the stream as after any other.
     ///
     /// > Thread: On-loop only.
     public func close() {
@@ -21,12 +22,15 @@ extension StreamTransport {
         dropParked()
         isReadingPaused = false
         if !isStarved { armReceive(waitForReadiness: false) }
-        progress = OutputProgress(loop: loop, descriptor: descriptor, options: options)
+        progress = makeProgress()
         loop.markDirty(self)
         if !writes.isEmpty { watchProgress() }
     }
 
     /// Ends at once: what was not sent is lost, and the peer gets a reset.
+    ///
+    /// The peer of a Unix socket gets none: it sees the end of the stream, or ECONNRESET when
+    /// something that it sent was not read.
     ///
     /// > Thread: On-loop only.
     public func abort() {
@@ -42,7 +46,7 @@ extension StreamTransport {
             lossError = error
             dropParked()
             clearTimers()
-            loop.close(slot, mode: .reset)
+            loop.close(slot, mode: kind.abortMode)
         case .ending, .lost: return
         }
     }
@@ -79,6 +83,15 @@ extension StreamTransport {
 
     // MARK: Flushing
 
+    private func makeProgress() -> OutputProgress {
+        OutputProgress(
+            loop: loop,
+            descriptor: descriptor,
+            options: options,
+            queuedBytes: visiblyQueuedBytes
+        )
+    }
+
     /// Looks for progress in a while.
     private func watchProgress() {
         guard let progress else { return }
@@ -89,7 +102,10 @@ extension StreamTransport {
 
     func checkProgress() {
         guard phase == .flushing, slot != .none else { return }
-        guard let failure = progress?.look(now: loop.driver.base.now()).failure else {
+        let now = loop.driver.base.now()
+        let look = progress?.look(now: now, queuedBytes: visiblyQueuedBytes)
+        guard let failure = look?.failure else {
+            if kind == .unix, writes.isSending, let sendToken { loop.cancel(sendToken, on: slot) }
             return watchProgress()
         }
         let cause =
@@ -107,10 +123,17 @@ extension StreamTransport {
         )
     }
 
+    /// What a Unix stream has still to hand over: all that there is to see of its progress.
+    ///
+    /// Its kernel counts no acknowledgements, and SIOCOUTQ, which counts the memory of what the
+    /// peer has not read, may be the same full buffer at each look. So a look also cancels the send
+    /// in flight, which then says how far it came; the flush goes on with the next.
+    private var visiblyQueuedBytes: Int { kind == .unix ? writes.byteCount : 0 }
+
     /// Everything was handed to the kernel: FIN, tell the handler, and leave the rest to the table.
     func finishFlush() {
         let slot = slot
-        if !isOutputShut, let errno = loop.driver.base.shutdown(descriptor, .output) {
+        if let errno = shutForEnd() {
             // ENOTCONN: the peer reset before; there is nobody to send a FIN to.
             return end(
                 errno == .notConnected
@@ -118,20 +141,39 @@ extension StreamTransport {
             )
         }
         isOutputShut = true
-        let rest = LingeringStream(
-            loop: loop,
-            descriptor: descriptor,
-            options: options,
-            progress: progress
-                ?? OutputProgress(loop: loop, descriptor: descriptor, options: options)
-        )
         if isStarved { cancelReceive() }
         let receive = receiveToken
         receiveToken = nil
         // First: the queued call keeps this object alive when the table lets go of it.
         scheduleLoss(nil)
-        loop.descriptors.handOver(slot, to: rest)
-        rest.start(receive: receive, hasSeenEOF: hasSeenEOF)
+        leaveRest(on: slot, receive: receive)
+    }
+
+    /// Gives the descriptor to the owner that sees it to its end.
+    private func leaveRest(on slot: SlotIndex, receive: OperationToken?) {
+        switch kind {
+        case .tcp:
+            let rest = LingeringStream(
+                loop: loop,
+                descriptor: descriptor,
+                options: options,
+                progress: progress ?? makeProgress()
+            )
+            loop.descriptors.handOver(slot, to: rest)
+            rest.start(receive: receive, hasSeenEOF: hasSeenEOF)
+        case .unix:
+            let rest = EmptyingStream(loop: loop, descriptor: descriptor)
+            loop.descriptors.handOver(slot, to: rest)
+            rest.start(receive: receive, hasSeenEOF: hasSeenEOF)
+        }
+    }
+
+    /// Ends the output; of a Unix stream both directions, so that nothing more can come in.
+    private func shutForEnd() -> Errno? {
+        switch kind {
+        case .tcp: isOutputShut ? nil : loop.driver.base.shutdown(descriptor, .output)
+        case .unix: loop.driver.base.shutdown(descriptor, .both)
+        }
     }
 
     // MARK: The last call

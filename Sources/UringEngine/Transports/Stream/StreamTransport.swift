@@ -9,6 +9,7 @@ internal import DequeModule
     /// The loop it lives on.
     public let loop: EventLoop
     let descriptor: Descriptor
+    let kind: StreamKind
     let options: StreamOptions
     @safe @exclusivity(unchecked) var condition = StreamCondition()
     /// What `connectionLost` will be told.
@@ -38,11 +39,13 @@ internal import DequeModule
     init(
         loop: EventLoop,
         descriptor: Descriptor,
+        kind: StreamKind,
         options: StreamOptions,
         handler: any StreamHandler
     ) {
         self.loop = loop
         self.descriptor = descriptor
+        self.kind = kind
         self.options = options
         self.binding = unsafe .passRetained(HandlerBinding(handler))
         // As `setWriteBufferLimits` asks; options cannot throw.
@@ -81,7 +84,7 @@ internal import DequeModule
         try loop.driver.base.localAddress(of: openDescriptor(for: .readAddress))
     }
 
-    /// The peer's address.
+    /// The peer's address; that of a Unix client is `.unix([])`, unless it bound its socket.
     ///
     /// - Throws: `.closed` after the end, ENOTCONN and others of getpeername(2).
     public func peerAddress() throws(IOError) -> SocketAddress {

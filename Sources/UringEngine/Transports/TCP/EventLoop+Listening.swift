@@ -1,13 +1,20 @@
-/// How a TCP socket listens.
+/// How a socket listens.
 ///
 /// > Thread: Any thread.
 public struct ListenerOptions: Hashable, Sendable {
     /// Connections that wait to be accepted; the kernel cuts it to net.core.somaxconn.
     public var backlog = 4_096
-    /// Several sockets may listen on the address, one a loop (SO_REUSEPORT).
+    /// Several sockets may listen on the address, one a loop (SO_REUSEPORT); TCP only.
     public var sharesPort = false
     /// An IPv6 socket takes no IPv4 connections.
     public var isOnlyIPv6 = false
+    /// Who may connect to the path of a Unix socket, whatever the umask is; connecting takes the
+    /// write permission.
+    ///
+    /// The default lets in the owner alone, as 0o755, the usual outcome of umask 022, does; 0o660
+    /// adds the group, 0o666 everybody who may search the directory. The file has these permissions
+    /// before anybody can connect, and never wider ones. An abstract name has none.
+    public var unixPermissions: FilePermissions = 0o600
     /// How accepted streams behave.
     public var stream = StreamOptions()
 
@@ -16,7 +23,11 @@ public struct ListenerOptions: Hashable, Sendable {
 }
 
 extension EventLoop {
-    /// Listens on a TCP address and gives each connection a handler of its own.
+    /// Listens on an address and gives each connection a handler of its own.
+    ///
+    /// The file of a Unix socket is made here and removed when the listener closes. One that a
+    /// killed process left behind is replaced; a file that somebody listens on, or that is no
+    /// socket, is never touched, and neither is one that took the name later.
     ///
     /// > Thread: On-loop only.
     ///
@@ -26,7 +37,7 @@ extension EventLoop {
     ///   - makeHandler: called for each connection; what it throws is reported and that connection closed.
     /// - Returns: the listener, accepting from now on.
     /// - Throws: EADDRINUSE, EADDRNOTAVAIL, EACCES and others of bind(2) and listen(2), naming the
-    ///   address.
+    ///   address; `.invalidArgument` for options that the address does not go with.
     @discardableResult
     public func listen(
         on address: SocketAddress,
@@ -37,17 +48,11 @@ extension EventLoop {
         guard state != .shutDown else {
             throw IOError(.listen, reason: .closed, detail: "the loop was shut down")
         }
-        let descriptor = try openListener(address, options)
-        let bound: SocketAddress
-        do throws(IOError) {
-            bound = try driver.base.localAddress(of: descriptor)
-        } catch {
-            driver.base.close(descriptor)
-            throw error
-        }
+        let socket = try ListeningSocket.open(on: address, options: options, through: driver.base)
         let stream = options.stream
-        return accept(on: descriptor, address: bound, endMode: .orderly) { [unowned self] in
-            adopt($0, options: stream, handler: try makeHandler())
+        let kind = StreamKind(address)
+        return accept(on: socket, endMode: .orderly) { [unowned self] in
+            adopt($0, kind: kind, options: stream, handler: try makeHandler())
         }
     }
 
@@ -56,115 +61,33 @@ extension EventLoop {
     /// > Thread: On-loop only.
     ///
     /// - Parameters:
-    ///   - descriptor: a listening socket.
-    ///   - address: what it is bound to.
+    ///   - socket: a listening socket.
     ///   - endMode: `.letGo` for a socket that stays somebody else's.
     ///   - take: gets each accepted descriptor and owns it, unless it throws; what it throws is
     ///     reported.
     package func accept(
-        on descriptor: Descriptor,
-        address: SocketAddress,
+        on socket: ListeningSocket,
         endMode: CloseMode,
         take: @escaping (Descriptor) throws -> Void
     ) -> StreamListener {
         let listener = StreamListener(
             loop: self,
-            descriptor: descriptor,
-            address: address,
+            socket: socket,
             endMode: endMode,
             take: take
         )
-        _ = descriptors.adopt(descriptor, owner: listener)
+        _ = descriptors.adopt(socket.descriptor, owner: listener)
         listener.arm()
         return listener
     }
 
-    // MARK: Sockets that belong to nobody yet
-
-    /// Binds sockets to one address, which then refuses others of the same user.
-    ///
-    /// The first is bound without SO_REUSEPORT, so that a port in use is an error; it shares the port
-    /// with the others from then on.
+    /// The verbs that answer at once.
     ///
     /// > Thread: On-loop only.
-    /// > Ownership: The descriptors are the caller's.
-    ///
-    /// - Returns: the address with its port, and `count` bound sockets.
-    package func bindListeners(
-        _ address: SocketAddress,
-        _ options: ListenerOptions,
-        count: Int
-    ) throws(IOError) -> (address: SocketAddress, descriptors: [Descriptor]) {
-        checkOnLoop()
-        var options = options
-        options.sharesPort = false
-        var descriptors = [try bindListener(address, options)]
-        do throws(IOError) {
-            let bound = try driver.base.localAddress(of: descriptors[0])
-            guard count > 1 else { return (bound, descriptors) }
-            try driver.base.setOption(.reusePort(true), on: descriptors[0])
-            options.sharesPort = true
-            for _ in 1..<count { descriptors.append(try bindListener(bound, options)) }
-            return (bound, descriptors)
-        } catch {
-            for descriptor in descriptors { driver.base.close(descriptor) }
-            throw error
-        }
-    }
-
-    /// Makes a bound socket listen.
-    package func listen(onBound descriptor: Descriptor, backlog: Int) throws(IOError) {
-        try driver.base.listen(on: descriptor, backlog: backlog)
-    }
-
-    /// Closes a descriptor on which nothing was begun.
-    package func closeUnserved(_ descriptor: Descriptor) {
-        driver.base.close(descriptor)
-    }
-
-    /// The CPU that a connection's packets come in on; nil where the kernel does not tell.
-    package func incomingCPU(of descriptor: Descriptor) -> Int? {
-        driver.base.incomingCPU(of: descriptor)
-    }
+    package var control: any SocketControl { driver.base }
 
     /// Reports what a maker of handlers threw.
     package func reportFactory(_ error: any Error) {
         onCallbackError(CallbackFailure(error: error, origin: .handlerFactory))
-    }
-
-    private func openListener(
-        _ address: SocketAddress,
-        _ options: ListenerOptions
-    ) throws(IOError) -> Descriptor {
-        let descriptor = try bindListener(address, options)
-        do throws(IOError) {
-            try driver.base.listen(on: descriptor, backlog: options.backlog)
-            return descriptor
-        } catch {
-            driver.base.close(descriptor)
-            throw error
-        }
-    }
-
-    private func bindListener(
-        _ address: SocketAddress,
-        _ options: ListenerOptions
-    ) throws(IOError) -> Descriptor {
-        let base = driver.base
-        let descriptor = try base.openStreamSocket(for: address)
-        do throws(IOError) {
-            try base.setOption(.reuseAddress(true), on: descriptor)
-            if options.sharesPort { try base.setOption(.reusePort(true), on: descriptor) }
-            if case .ipv6 = address {
-                try base.setOption(.onlyIPv6(options.isOnlyIPv6), on: descriptor)
-            }
-            // Accepted sockets inherit it: one system call a listener instead of one a connection.
-            try base.setOption(.noDelay(options.stream.isNoDelay), on: descriptor)
-            try base.bind(descriptor, to: address)
-            return descriptor
-        } catch {
-            base.close(descriptor)
-            throw error
-        }
     }
 }

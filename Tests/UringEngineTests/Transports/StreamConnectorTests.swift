@@ -3,7 +3,7 @@ import UringTesting
 
 @testable import UringEngine
 
-@Suite struct TCPConnectorTests {
+@Suite struct StreamConnectorTests {
     private final class Outcome {
         var transport: StreamTransport?
         var error: (any Error)?

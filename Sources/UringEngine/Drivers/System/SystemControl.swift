@@ -1,8 +1,21 @@
 internal import CUring
 internal import Glibc
 
+/// Whoever answers the control verbs with plain system calls.
+///
+/// > Thread: As `SocketControl`.
+package protocol SystemControl: SocketControl {}
+
+/// The control verbs without a driver: for sockets that belong to no loop.
+///
+/// > Thread: Any thread.
+package struct SystemSockets: SystemControl {
+    /// Holds nothing.
+    package init() {}
+}
+
 // Safety: every system call here uses the memory it is given during the call only.
-extension UringDriver {
+extension SystemControl {
     /// Opens a stream socket, close-on-exec and non-blocking.
     package func openStreamSocket(for address: SocketAddress) throws(IOError) -> Descriptor {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
@@ -15,21 +28,40 @@ extension UringDriver {
 
     /// Binds a socket (bind(2)).
     package func bind(_ descriptor: Descriptor, to address: SocketAddress) throws(IOError) {
+        let failure = try unsafe call(with: address) {
+            unsafe Glibc.bind(descriptor.rawValue, $0, $1)
+        }
+        guard let failure else { return }
+        throw IOError(.bind, descriptor: descriptor, errno: failure, detail: address.description)
+    }
+
+    /// Connects a Unix socket (connect(2)).
+    package func connectAtOnce(
+        _ descriptor: Descriptor,
+        to address: SocketAddress
+    ) throws(IOError) {
+        let failure = try unsafe call(with: address) {
+            unsafe Glibc.connect(descriptor.rawValue, $0, $1)
+        }
+        guard let failure else { return }
+        throw IOError(.connect, descriptor: descriptor, errno: failure, detail: "\(address)")
+    }
+
+    /// Hands the kernel's form of an address to a system call.
+    ///
+    /// - Returns: why it failed, or nil.
+    func call(
+        with address: SocketAddress,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(IOError) -> Errno? {
         var form = cu_address()
         try address.store(in: &form)
         let result = unsafe withUnsafePointer(to: form.storage) { storage in
-            unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                unsafe Glibc.bind(descriptor.rawValue, address, form.length)
+            unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe body($0, form.length)
             }
         }
-        guard result == 0 else {
-            throw IOError(
-                .bind,
-                descriptor: descriptor,
-                errno: .current,
-                detail: address.description
-            )
-        }
+        return result == 0 ? nil : .current
     }
 
     /// Makes a socket a listener (listen(2)).
@@ -114,7 +146,7 @@ extension UringDriver {
         return result == 0 ? nil : .current
     }
 
-    private static func failure(_ result: Int32) -> Errno? {
+    static func failure(_ result: Int32) -> Errno? {
         result < 0 ? Errno(result: result) : nil
     }
 

@@ -1,0 +1,98 @@
+/// Connections that the shard makes.
+extension Shard {
+    /// Connects.
+    ///
+    /// > Ownership: Whoever gets it closes or aborts it; what is left is closed when the shard ends. Where a
+    ///   scope will do, `withConnection` sees to that, and its reads cost less.
+    ///
+    /// - Parameters:
+    ///   - endpoint: where to.
+    ///   - timeout: how long it may take.
+    ///   - options: how the stream behaves.
+    /// - Returns: the connection.
+    /// - Throws: what connect(2) says, naming the address; `.deadlineExceeded`, `.cancelled`,
+    ///   `.invalidArgument`, `.wrongShard`.
+    public func connect(
+        to endpoint: Endpoint,
+        timeout: Duration = .seconds(10),
+        options: StreamOptions = StreamOptions()
+    ) async throws(IOError) -> Connection {
+        try check(.connect)
+        let address = try endpoint.resolve()
+        let attempt = AwaitedConnect(shard: self)
+        attempt.begin(address, timeout: timeout, options)
+        return try await attempt.finish()
+    }
+
+    /// Connects, and ends the connection with the scope: closed when `body` returns, reset when it throws.
+    ///
+    /// - Parameters:
+    ///   - endpoint: where to.
+    ///   - timeout: how long connecting may take.
+    ///   - options: how the stream behaves.
+    ///   - body: uses the connection.
+    /// - Returns: what `body` returns.
+    /// - Throws: as of `connect(to:timeout:options:)`, and what `body` throws.
+    public func withConnection<Value>(
+        to endpoint: Endpoint,
+        timeout: Duration = .seconds(10),
+        options: StreamOptions = StreamOptions(),
+        _ body: (Connection) async throws -> Value
+    ) async throws -> Value {
+        let connection = try await connect(to: endpoint, timeout: timeout, options: options)
+        return try await connection.core.own { try await body(connection) }
+    }
+}
+
+/// One awaited connect.
+///
+/// > Thread: On-loop only.
+private final class AwaitedConnect {
+    private let core: ConnectionCore
+    private let loop: EventLoop
+    private let waiter: Waiter
+    private var handle: ConnectHandle?
+    private var result: Result<StreamTransport, any Error>?
+    private var isAbandoned = false
+
+    init(shard: Shard) {
+        core = ConnectionCore(shard: shard)
+        loop = shard.loop
+        waiter = Waiter(loop: shard.loop)
+    }
+
+    func begin(_ address: SocketAddress, timeout: Duration, _ options: StreamOptions) {
+        handle = loop.connect(
+            to: [address],
+            timeout: timeout,
+            options: options,
+            makeHandler: { [core] in core },
+            completion: { [self] in connected($0) }
+        )
+    }
+
+    private func connected(_ result: Result<StreamTransport, any Error>) {
+        self.result = result
+        // The cancellation came first, and nobody will use it.
+        if isAbandoned, case .success(let transport) = result { transport.abort() }
+        waiter.resume()
+    }
+
+    func finish() async throws(IOError) -> Connection {
+        if result == nil {
+            await waiter.wait(timeout: nil, isCancelledElsewhere: false)
+            if waiter.finish() == .cancelled { abandon() }
+        }
+        switch result {
+        case .success where !isAbandoned: return Connection(core: core)
+        case .failure(let error as IOError): throw error
+        case .success, .failure, nil: throw IOError(.connect, reason: .cancelled)
+        }
+    }
+
+    private func abandon() {
+        isAbandoned = true
+        handle?.cancel()
+        if case .success(let transport) = result { transport.abort() }
+    }
+}
