@@ -29,9 +29,7 @@ extension SetupFailure {
         }
     }
 
-    /// A call that should have given a descriptor did not.
-    ///
-    /// - Parameter call: such as `eventfd2`.
+    /// A call, such as `eventfd2`, should have given a descriptor and did not.
     static func noDescriptor(_ errno: Errno, from call: String) -> IOError {
         IOError(.setUpRing, errno: errno, detail: "\(call): \(shortage(errno, of: call))")
     }

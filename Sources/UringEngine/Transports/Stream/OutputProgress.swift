@@ -35,11 +35,7 @@ final class OutputProgress {
 
     /// Begins to look: the close begins now.
     ///
-    /// - Parameters:
-    ///   - loop: whose clock and driver are asked.
-    ///   - descriptor: the stream.
-    ///   - options: the stream's.
-    ///   - queuedBytes: what has not been handed to the kernel, where that is all there is to see.
+    /// `queuedBytes` is what has not been handed to the kernel, where that is all there is to see.
     init(
         loop: EventLoop,
         descriptor: Descriptor,
