@@ -134,6 +134,8 @@ struct RunCoordinator {
         )
     }
 
+    func name(_ shard: Int) -> String { Shard.name(shard, cpus[shard]) }
+
     // MARK: The end
 
     /// Stops the shards whose handlers have ended, and waits for their threads.
@@ -150,7 +152,7 @@ struct RunCoordinator {
             switch event {
             case .ended(let shard): threads.removeValue(forKey: shard)?.join()
             case .failed(let shard, let cause):
-                logger.warning("\(Shard.name(shard, cpus[shard])) did not end in order: \(cause)")
+                logger.warning("\(name(shard)) did not end in order: \(cause)")
             case .ready, .notMade, .handlerEnded, .drainRequested, .drainExpired, .graceExpired:
                 break
             }

@@ -43,7 +43,7 @@ struct ShardThread: Sendable {
     private func serve(_ shard: Shard) {
         let loop = shard.loop
         install(shard)
-        report(.ready(index, shard, ThreadClock.current))
+        report(.ready(StartedShard(shard)))
         do throws(IOError) {
             try loop.runForever()
             try finish(loop)
@@ -78,12 +78,29 @@ struct ShardThread: Sendable {
     }
 }
 
+/// A shard whose loop stands, with what only its own thread can tell.
+///
+/// > Thread: Made on the shard's thread.
+struct StartedShard: Sendable {
+    let shard: Shard
+    let clock = ThreadClock.current
+    /// The driver and what is off.
+    let summary: String
+
+    init(_ shard: Shard) {
+        self.shard = shard
+        self.summary = shard.loop.driverSummary
+    }
+
+    var index: Int { shard.index }
+}
+
 /// What a shard's thread tells its supervisor.
 ///
 /// > Thread: Any thread.
 enum ShardEvent: Sendable {
     /// The loop stands and runs.
-    case ready(Int, Shard, ThreadClock)
+    case ready(StartedShard)
     /// The loop could not be made.
     case notMade(Int, IOError)
     /// The loop could not go on.
