@@ -53,7 +53,7 @@ public final class Listener: Sendable {
         } onCancel: {
             session.cancel()
         }
-        if session.ended == .cancelled { throw IOError(.accept, reason: .cancelled) }
+        try checkEnd(session)
     }
 
     /// Serves every connection with a handler of the callback face, until the server drains.
@@ -76,7 +76,15 @@ public final class Listener: Sendable {
         } onCancel: {
             session.cancel()
         }
-        if session.ended == .cancelled { throw IOError(.accept, reason: .cancelled) }
+        try checkEnd(session)
+    }
+
+    private func checkEnd(_ session: ServeSession) throws(IOError) {
+        switch session.ended {
+        case .drained, nil: return
+        case .cancelled: throw IOError(.accept, reason: .cancelled)
+        case .closed: throw Runtime.ended(shard, .accept)
+        }
     }
 
     // MARK: One connection
@@ -123,6 +131,8 @@ public final class Listener: Sendable {
     /// Returns when nothing is armed on the socket any more; a drain closes it then.
     private func end(_ session: ServeSession) async {
         shard.state.sessions[ObjectIdentifier(session)] = nil
+        // The loop ends what it accepts with, and answers nobody.
+        guard !shard.state.isOver else { return group.abandonServing(on: shard) }
         // Safety: the completion is called exactly once.
         await unsafe withUnsafeContinuation { continuation in
             group.endServing(on: shard) { unsafe continuation.resume() }
@@ -149,6 +159,9 @@ extension Shard {
         placement: ListenerPlacement = .perShard
     ) throws(IOError) -> Listener {
         try check(.listen)
+        guard !isDrainingHere else {
+            throw IOError(.listen, reason: .closed, detail: "the server drains")
+        }
         let options = options ?? runtime.listenerOptions
         let group = try runtime.registry.group(
             for: endpoint.resolve(),

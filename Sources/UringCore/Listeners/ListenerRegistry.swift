@@ -67,24 +67,42 @@ final class ListenerRegistry: Sendable {
         _ shard: Shard
     ) throws(IOError) -> ListenerGroup {
         let shards = shard.runtime.shards
-        let count = placement == .perShard ? shards.count : 1
-        let bound = try shard.loop.bindListeners(address, options, count: count)
+        let isShared = placement == .perShard
+        var bound = try shard.loop.bindListeners(address, options, count: isShared ? shards.count : 1)
+        // The one that listens is that of the shard that asks.
+        let position = isShared ? shard.index : 0
+        bound.descriptors.swapAt(0, position)
         return ListenerGroup(
             address: bound.address,
             placement: placement,
-            sockets: ListenerSockets(bound.descriptors, backlog: options.backlog),
+            sockets: ListenerSockets(
+                bound.descriptors,
+                listening: position,
+                backlog: options.backlog
+            ),
             shards: shards,
             balance: balance
         )
     }
 
-    /// Closes every socket that is left; later calls are refused.
-    func close(_ closing: (Descriptor) -> Void) {
+    /// The handler of a shard has ended: closes the sockets of its own that nobody accepts on.
+    ///
+    /// > Thread: On `shard`.
+    func leave(_ shard: Shard) {
+        let groups = state.withLock { Array($0.groups.values) }
+        for group in groups where group.placement == .perShard || shard.isDrainingHere {
+            group.closeSocket(of: shard)
+        }
+    }
+
+    /// Closes every socket that is left, but for those that these shards accept on; later calls are
+    /// refused.
+    func close(exceptOf shards: Set<Int>, _ closing: (Descriptor) -> Void) {
         let groups = state.withLock { state in
             state.isClosed = true
-            defer { state.groups = [:] }
+            defer { if shards.isEmpty { state.groups = [:] } }
             return state.groups.values
         }
-        for group in groups { group.close(closing: closing) }
+        for group in groups { group.close(exceptOf: shards, closing) }
     }
 }

@@ -10,10 +10,15 @@ struct ListenerSockets: Sendable {
     }
 
     private var sockets: [Socket]
+    /// Connections that were accepted when nobody served any more.
+    private var waiting: [Descriptor] = []
+    private var isOver = false
     private let backlog: Int
 
-    init(_ descriptors: [Descriptor], backlog: Int) {
+    /// Takes sockets over, of which one listens already.
+    init(_ descriptors: [Descriptor], listening position: Int, backlog: Int) {
         self.sockets = descriptors.map { Socket(descriptor: $0) }
+        self.sockets[position].isListening = true
         self.backlog = backlog
     }
 
@@ -25,7 +30,8 @@ struct ListenerSockets: Sendable {
     ) throws(IOError) {
         try checkOpen(position, address)
         guard !sockets[position].isListening else { return }
-        try loop.listen(onBound: sockets[position].descriptor, backlog: backlog)
+        let descriptor = sockets[position].descriptor
+        try loop.listen(onBound: descriptor, at: address, backlog: backlog)
         sockets[position].isListening = true
     }
 
@@ -41,9 +47,9 @@ struct ListenerSockets: Sendable {
         return sockets[position].descriptor
     }
 
-    /// Nobody accepts on a socket any more.
-    mutating func giveUp(_ position: Int) {
-        sockets[position].acceptor = nil
+    /// A shard does not accept on a socket any more; another one may by now.
+    mutating func giveUp(_ position: Int, by shard: Int) {
+        if sockets[position].acceptor == shard { sockets[position].acceptor = nil }
     }
 
     /// Closes a socket that nobody accepts on.
@@ -53,16 +59,33 @@ struct ListenerSockets: Sendable {
         loop.closeUnserved(sockets[position].descriptor)
     }
 
-    /// Closes all that are left.
-    mutating func closeAll(_ closing: (Descriptor) -> Void) {
+    /// Closes all that are left, but for those that these shards accept on.
+    mutating func closeAll(exceptOf shards: Set<Int>, _ closing: (Descriptor) -> Void) {
+        isOver = true
+        for descriptor in takeWaiting() { closing(descriptor) }
         for position in sockets.indices where !sockets[position].isClosed {
+            if let acceptor = sockets[position].acceptor, shards.contains(acceptor) { continue }
             sockets[position].isClosed = true
             closing(sockets[position].descriptor)
         }
     }
 
+    // MARK: Connections that wait
+
+    /// Keeps a connection until somebody serves; false when nobody will.
+    mutating func hold(_ descriptor: Descriptor) -> Bool {
+        if !isOver { waiting.append(descriptor) }
+        return !isOver
+    }
+
+    /// Those that wait for somebody to serve them.
+    mutating func takeWaiting() -> [Descriptor] {
+        defer { waiting = [] }
+        return waiting
+    }
+
     private func checkOpen(_ position: Int, _ address: SocketAddress) throws(IOError) {
         guard sockets[position].isClosed else { return }
-        throw IOError(.listen, reason: .closed, detail: "\(address) was closed by a drain")
+        throw IOError(.listen, reason: .closed, detail: "\(address) is not listened on any more")
     }
 }

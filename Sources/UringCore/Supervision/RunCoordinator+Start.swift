@@ -58,8 +58,7 @@ extension RunCoordinator {
             if let summary = started.first?.summary { logger.info("\(summary)") }
             return nil
         }
-        await stop(except: [])
-        runtime.shards = []
+        await stop()
         return (failure.key, failure.value)
     }
 

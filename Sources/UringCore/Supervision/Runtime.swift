@@ -28,9 +28,20 @@ final class Runtime: Sendable {
         set { started.withLock { $0 = newValue } }
     }
 
+    /// The threads of the shards have ended, but for those that hang: closes the sockets that nobody
+    /// accepts on, and lets go of the shards.
+    func end(hanging: Set<Int>) {
+        guard let loop = shards.first?.loop else { return }
+        registry.close(exceptOf: hanging) { loop.closeUnserved($0) }
+        if hanging.isEmpty { shards = [] }
+    }
+
     /// The shard with a number.
     func shard(_ index: Int) throws(IOError) -> Shard {
         let shards = shards
+        guard !shards.isEmpty else {
+            throw IOError(.submit, reason: .closed, detail: "the server has ended")
+        }
         guard shards.indices.contains(index) else {
             throw IOError(
                 .submit,

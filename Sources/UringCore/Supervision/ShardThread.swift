@@ -1,4 +1,4 @@
-internal import Glibc
+internal import CNUMA
 internal import Logging
 
 /// One shard's thread from its start to its end.
@@ -21,6 +21,7 @@ struct ShardThread: Sendable {
     }
 
     private func run(pinFailure: IOError?) {
+        nameThread()
         if let pinFailure {
             runtime.logger.warning("\(pinFailure); the scheduler places shard \(index)")
         }
@@ -40,17 +41,26 @@ struct ShardThread: Sendable {
         report(.ended(index))
     }
 
+    /// What `top -H` and debuggers show.
+    private func nameThread() {
+        // Safety: the text lives during the call.
+        unsafe "uring-\(index)".withCString { unsafe cn_name_thread($0) }
+    }
+
     private func serve(_ shard: Shard) {
         let loop = shard.loop
         install(shard)
         report(.ready(StartedShard(shard)))
         do throws(IOError) {
             try loop.runForever()
-            try finish(loop)
+            try finish(shard)
         } catch {
             report(.failed(index, error))
         }
+        shard.state.end()
         loop.shutDown()
+        // They hold the loop.
+        loop.executors = nil
     }
 
     private func install(_ shard: Shard) {
@@ -67,10 +77,13 @@ struct ShardThread: Sendable {
     }
 
     /// The handlers have ended; what they wrote is still sent, up to the drain's limit.
-    private func finish(_ loop: EventLoop) throws(IOError) {
+    private func finish(_ shard: Shard) throws(IOError) {
+        let loop = shard.loop
         var isLate = false
-        loop.callLater(runtime.configuration.drainTimeout) { isLate = true }
+        shard.beginDrain()
+        // Once more, for what was opened since the drain began.
         loop.drain()
+        loop.callAt(shard.endOfDrain) { isLate = true }
         while !loop.isDrained, !isLate { try loop.runOnce(mayWait: true) }
         if isLate {
             runtime.logger.warning("shard \(index): the drain's limit passed; the rest is reset")

@@ -84,20 +84,22 @@ public final class Supervisor: Sendable {
         let (events, continuation) = AsyncStream.makeStream(of: ShardEvent.self)
         let report: @Sendable (ShardEvent) -> Void = { continuation.yield($0) }
         let runtime = try begin(report)
-        let coordinator = Task { [makeLoop, cpus] in
-            var run = RunCoordinator(
-                runtime: runtime,
-                cpus: cpus,
-                makeLoop: makeLoop,
-                handler: handler,
-                events: events.makeAsyncIterator(),
-                report: report
-            )
-            return await run.run()
-        }
-        // Not cancelled with the caller: it has a drain to see to.
         let failure = await withTaskCancellationHandler {
-            await coordinator.value
+            await withCheckedContinuation { continuation in
+                // Not cancelled with the caller: it has a drain to see to.
+                Task { [makeLoop, cpus] in
+                    var run = RunCoordinator(
+                        runtime: runtime,
+                        cpus: cpus,
+                        makeLoop: makeLoop,
+                        handler: handler,
+                        events: events.makeAsyncIterator(),
+                        report: report
+                    )
+                    continuation.resume(returning: await run.run())
+                    await run.awaitHanging()
+                }
+            }
         } onCancel: {
             report(.drainRequested("its task was cancelled"))
         }

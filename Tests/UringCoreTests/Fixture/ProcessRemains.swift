@@ -5,7 +5,7 @@ import Testing
 struct ProcessRemains: Equatable, Sendable {
     private let descriptors: [String]
     private let threads: [String]
-    private let actions: [SignalAction]
+    let actions: [SignalAction]
 
     /// How a process takes a signal.
     struct SignalAction: Equatable, Sendable {
@@ -16,7 +16,8 @@ struct ProcessRemains: Equatable, Sendable {
             var action = sigaction()
             sigaction(signal, nil, &action)
             handler = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
-            flags = action.sa_flags
+            // SA_RESTORER is how libc calls back (sigreturn(2)), and sticks once an action was set.
+            flags = action.sa_flags & ~0x0400_0000
         }
     }
 

@@ -102,4 +102,5 @@ final class Addresses: Sendable {
     }
 
     var distinct: Set<SocketAddress> { Set(all.all) }
+    var count: Int { all.all.count }
 }

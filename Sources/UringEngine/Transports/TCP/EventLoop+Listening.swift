@@ -58,13 +58,17 @@ extension EventLoop {
     /// - Parameters:
     ///   - descriptor: a listening socket.
     ///   - address: what it is bound to.
-    ///   - endMode: `.letGo` for a socket that stays somebody else's.
+    ///   - endMode: `.letGo` for a socket that stays somebody else's: then `take` also gets what was
+    ///     accepted while the end was under way.
+    ///   - isFull: asked before each accept; while it holds nothing is accepted. Nil takes the limit of
+    ///     this loop.
     ///   - take: gets each accepted descriptor and owns it, unless it throws; what it throws is
     ///     reported.
     package func accept(
         on descriptor: Descriptor,
         address: SocketAddress,
         endMode: CloseMode,
+        isFull: (() -> Bool)? = nil,
         take: @escaping (Descriptor) throws -> Void
     ) -> StreamListener {
         let listener = StreamListener(
@@ -72,6 +76,7 @@ extension EventLoop {
             descriptor: descriptor,
             address: address,
             endMode: endMode,
+            isFull: isFull,
             take: take
         )
         _ = descriptors.adopt(descriptor, owner: listener)
@@ -83,13 +88,14 @@ extension EventLoop {
 
     /// Binds sockets to one address, which then refuses others of the same user.
     ///
-    /// The first is bound without SO_REUSEPORT, so that a port in use is an error; it shares the port
-    /// with the others from then on.
+    /// The first listens without SO_REUSEPORT, so that a port in use is an error; it shares the port
+    /// with the others from then on. Bound alone it would not do: of two servers that begin at the same
+    /// moment both would bind, and both would listen once they share.
     ///
     /// > Thread: On-loop only.
     /// > Ownership: The descriptors are the caller's.
     ///
-    /// - Returns: the address with its port, and `count` bound sockets.
+    /// - Returns: the address with its port, and `count` bound sockets, of which the first listens.
     package func bindListeners(
         _ address: SocketAddress,
         _ options: ListenerOptions,
@@ -98,7 +104,7 @@ extension EventLoop {
         checkOnLoop()
         var options = options
         options.sharesPort = false
-        var descriptors = [try bindListener(address, options)]
+        var descriptors = [try openListener(address, options)]
         do throws(IOError) {
             let bound = try driver.base.localAddress(of: descriptors[0])
             guard count > 1 else { return (bound, descriptors) }
@@ -113,11 +119,28 @@ extension EventLoop {
     }
 
     /// Makes a bound socket listen.
-    package func listen(onBound descriptor: Descriptor, backlog: Int) throws(IOError) {
-        try driver.base.listen(on: descriptor, backlog: backlog)
+    ///
+    /// - Throws: EADDRINUSE and others of listen(2), naming the address.
+    package func listen(
+        onBound descriptor: Descriptor,
+        at address: SocketAddress,
+        backlog: Int
+    ) throws(IOError) {
+        do throws(IOError) {
+            try driver.base.listen(on: descriptor, backlog: backlog)
+        } catch {
+            throw IOError(
+                error.operation,
+                descriptor: descriptor,
+                reason: error.reason,
+                detail: address.description
+            )
+        }
     }
 
     /// Closes a descriptor on which nothing was begun.
+    ///
+    /// > Thread: Any thread.
     package func closeUnserved(_ descriptor: Descriptor) {
         driver.base.close(descriptor)
     }
@@ -138,7 +161,7 @@ extension EventLoop {
     ) throws(IOError) -> Descriptor {
         let descriptor = try bindListener(address, options)
         do throws(IOError) {
-            try driver.base.listen(on: descriptor, backlog: options.backlog)
+            try listen(onBound: descriptor, at: address, backlog: options.backlog)
             return descriptor
         } catch {
             driver.base.close(descriptor)
