@@ -366,7 +366,7 @@ extension ConnectionCore: StreamHandler {
     @usableFromInline
     func drainStarted(on transport: StreamTransport) {
         condition.insert(.draining)
-        if shard.state.hasEnded { return close() }
+        if shard.state.isOver { return close() }
         if !hasUnansweredInput { reader.resume() }
     }
 }

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import CNUMA
 internal import Synchronization
 
 /// Runs steps of Swift tasks whose shard has ended: a step that is dropped would leave its task, and
@@ -30,7 +30,11 @@ final class LateSteps: Sendable {
         guard startsThread else { return }
         do throws(IOError) {
             // Not joined: it ends when there is nothing left to run.
-            try PinnedThread.start(cpu: nil, isDetached: true) { _ in self.runAll() }
+            try PinnedThread.start(cpu: nil, isDetached: true) { _ in
+                // Safety: the literal is a C string.
+                unsafe cn_name_thread("uring-late")
+                self.runAll()
+            }
         } catch {
             // No thread can be had: better here than never.
             runAll()

@@ -71,7 +71,11 @@ public final class Shard: Sendable {
     /// - Throws: `.cancelled`, `.wrongShard`.
     public func sleep(for duration: Duration) async throws(IOError) {
         try check(.sleep)
+        guard !state.isOver else { throw IOError(.sleep, reason: .closed) }
         let waiter = Waiter(loop: loop)
+        let key = ObjectIdentifier(waiter)
+        state.sleepers[key] = waiter
+        defer { state.sleepers[key] = nil }
         await waiter.wait(timeout: duration, isCancelledElsewhere: false)
         if waiter.finish() == .cancelled { throw IOError(.sleep, reason: .cancelled) }
     }

@@ -2,16 +2,21 @@
 ///
 /// > Thread: On-loop only.
 final class ShardState: @unchecked Sendable {
-    // Safety: the shard that holds it is Sendable; whoever touches it is on the loop's thread.
+    // Safety: the shard that holds it is Sendable; whoever touches it is on the loop's thread, or comes
+    // after its end.
     private let loop: EventLoop
     /// The server drains.
     private(set) var isDraining = false
-    /// The handlers have ended: what is left open is closed.
-    var hasEnded = false
+    /// When the drain's limit passes, on the loop's clock.
+    private(set) var drainLimit: UInt64 = 0
+    /// The loop is about to end, or has ended.
+    private(set) var isOver = false
     /// A handler has begun to serve on this shard.
     var hasServed = false
     /// Those that wait for the drain.
     var drainWaiters: [ObjectIdentifier: Waiter] = [:]
+    /// Those that wait for a time.
+    var sleepers: [ObjectIdentifier: Waiter] = [:]
     /// What accepts here, to be told of the drain.
     var sessions: [ObjectIdentifier: ServeSession] = [:]
 
@@ -20,16 +25,41 @@ final class ShardState: @unchecked Sendable {
     }
 
     /// Ends accepting and idle connections, and tells who waits for it.
-    func beginDrain() {
+    func beginDrain(timeout: Duration) {
         guard !isDraining else { return }
         isDraining = true
+        drainLimit = Deadline.after(timeout, from: loop.now).nanoseconds
         for session in sessions.values { session.end(.drained) }
         loop.drain()
         for waiter in drainWaiters.values { waiter.resume() }
+    }
+
+    /// Ends every wait that no descriptor of the loop's would end: the loop fires no timer any more.
+    func end() {
+        isOver = true
+        isDraining = true
+        for session in sessions.values { session.end(.closed) }
+        for waiter in drainWaiters.values { waiter.resume() }
+        for waiter in sleepers.values { waiter.resume(.cancelled) }
     }
 }
 
 extension Shard {
     /// For code that is on the shard and knows it.
     var isDrainingHere: Bool { state.isDraining }
+
+    /// Begins the drain, once.
+    ///
+    /// > Thread: On its shard.
+    func beginDrain() {
+        state.beginDrain(timeout: runtime.configuration.drainTimeout)
+    }
+
+    /// Until when what was written may still be sent: the drain's limit, or a last grace when handlers
+    /// had to be cancelled at it.
+    var endOfDrain: Deadline {
+        let now = loop.now
+        if state.drainLimit > now { return Deadline(nanoseconds: state.drainLimit) }
+        return Deadline.after(runtime.configuration.cancellationGrace, from: now)
+    }
 }

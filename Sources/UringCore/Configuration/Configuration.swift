@@ -20,6 +20,9 @@ public struct Configuration: Sendable {
     public var backlog = 4_096
     /// How long a drain may take before what is left is cut off.
     public var drainTimeout = Duration.seconds(10)
+    /// How long handlers have to end after their cancellation, when a drain has taken that long; then
+    /// the run ends without them.
+    public var cancellationGrace = Duration.seconds(5)
     /// How new connections are evened out.
     public var balance = BalancePolicy.p2c
     /// How long a loop may go without a turn before it is reported; zero for never.

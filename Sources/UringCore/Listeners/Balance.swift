@@ -15,20 +15,36 @@ struct Balance: Sendable {
     let policy: BalancePolicy
     let connectionsMax: Int
 
-    /// The share that takes the connection: the acceptor's own where nothing speaks against it.
+    /// The share that takes the connection: the acceptor's own where nothing speaks against it, nil when
+    /// none serves.
     func choose(
         for descriptor: Descriptor,
         acceptedBy shard: Shard,
         among shares: [ListenerShare],
         _ placement: ListenerPlacement
-    ) -> ListenerShare {
+    ) -> ListenerShare? {
         let own = shares[shard.index]
-        guard shares.count > 1 else { return own }
         switch policy {
-        case .rx: return receiver(of: descriptor, shard, shares) ?? own
-        case .off where placement == .perShard: return own
-        case .off, .p2c: return lessLoaded(than: own, shares)
+        case .rx:
+            if let receiver = receiver(of: descriptor, shard, shares) { return receiver }
+            if canTake(own) { return own }
+        case .off where placement == .perShard: if own.isServing { return own }
+        case .off, .p2c: break
         }
+        return lessLoaded(than: own, shares)
+    }
+
+    /// Nobody who could get a connection from the shard has a place for one.
+    func isFull(
+        _ shard: Shard,
+        among shares: [ListenerShare],
+        _ placement: ListenerPlacement
+    )
+        -> Bool
+    {
+        guard connectionsMax > 0, !canTake(shares[shard.index]) else { return false }
+        if policy == .off, placement == .perShard { return true }
+        return !shares.contains { canTake($0) }
     }
 
     /// The shard on the CPU that the connection's packets come in on (SO_INCOMING_CPU).
@@ -41,9 +57,9 @@ struct Balance: Sendable {
         return shares.first { $0.shard.cpu == cpu && canTake($0) }
     }
 
-    private func lessLoaded(than own: ListenerShare, _ shares: [ListenerShare]) -> ListenerShare {
-        var best = own
-        var bestLoad = own.load - (own.take == nil ? 0 : Self.differenceMin - 1)
+    private func lessLoaded(than own: ListenerShare, _ shares: [ListenerShare]) -> ListenerShare? {
+        var best = canTake(own) ? own : nil
+        var bestLoad = best == nil ? Int.max : own.load - (Self.differenceMin - 1)
         let start = shares.count > Self.comparedMax ? Int.random(in: 0..<shares.count) : 0
         for step in 0..<min(shares.count, Self.comparedMax) {
             let other = shares[(start + step) % shares.count]
@@ -54,7 +70,8 @@ struct Balance: Sendable {
                 bestLoad = load
             }
         }
-        return best
+        // Those that accept at the same moment may each have found the last place.
+        return best ?? (own.isServing ? own : shares.first { $0.isServing })
     }
 
     private func canTake(_ share: ListenerShare) -> Bool {

@@ -55,7 +55,7 @@ public final class Listener: Sendable {
         } onCancel: {
             session.cancel()
         }
-        if session.ended == .cancelled { throw IOError(.accept, reason: .cancelled) }
+        try checkEnd(session)
     }
 
     /// Serves every connection with a handler of the callback face, until the server drains.
@@ -78,7 +78,15 @@ public final class Listener: Sendable {
         } onCancel: {
             session.cancel()
         }
-        if session.ended == .cancelled { throw IOError(.accept, reason: .cancelled) }
+        try checkEnd(session)
+    }
+
+    private func checkEnd(_ session: ServeSession) throws(IOError) {
+        switch session.ended {
+        case .drained, nil: return
+        case .cancelled: throw IOError(.accept, reason: .cancelled)
+        case .closed: throw Runtime.ended(shard, .accept)
+        }
     }
 
     // MARK: One connection
@@ -127,6 +135,8 @@ public final class Listener: Sendable {
     /// Returns when nothing is armed on the socket any more; a drain closes it then.
     private func end(_ session: ServeSession) async {
         shard.state.sessions[ObjectIdentifier(session)] = nil
+        // The loop ends what it accepts with, and answers nobody.
+        guard !shard.state.isOver else { return group.abandonServing(on: shard) }
         // Safety: the completion is called exactly once.
         await unsafe withUnsafeContinuation { continuation in
             group.endServing(on: shard) { unsafe continuation.resume() }
@@ -154,6 +164,9 @@ extension Shard {
         placement: ListenerPlacement = .perShard
     ) throws(IOError) -> Listener {
         try check(.listen)
+        guard !isDrainingHere else {
+            throw IOError(.listen, reason: .closed, detail: "the server drains")
+        }
         let options = options ?? runtime.listenerOptions
         let group = try runtime.registry.group(
             for: endpoint.resolve(),

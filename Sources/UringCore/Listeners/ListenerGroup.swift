@@ -12,8 +12,8 @@ final class ListenerGroup: Sendable {
     let address: SocketAddress
     let placement: ListenerPlacement
     let shares: [ListenerShare]
-    private let sockets: Mutex<ListenerSockets>
-    private let balance: Balance
+    let sockets: Mutex<ListenerSockets>
+    let balance: Balance
 
     /// Takes bound sockets over: one, or one for each shard.
     init(
@@ -58,11 +58,21 @@ final class ListenerGroup: Sendable {
         guard share.take == nil else {
             throw IOError(.accept, reason: .busy, detail: "\(shard) serves \(address) already")
         }
-        let socket = try sockets.withLock { (sockets) throws(IOError) in
+        // First: whoever gives a socket up looks for one that serves, after that.
+        share.begin(take)
+        do throws(IOError) {
+            if let socket = try claim(for: shard) { accept(on: socket, by: shard) }
+        } catch {
+            share.end()
+            throw error
+        }
+        takeWaiting(share)
+    }
+
+    private func claim(for shard: Shard) throws(IOError) -> ListeningSocket? {
+        try sockets.withLock { (sockets) throws(IOError) in
             try sockets.claim(position(of: shard), for: shard.index)
         }
-        share.begin(take)
-        if let socket { accept(on: socket, by: shard) }
     }
 
     /// Takes the shard out; calls `completion` when its socket is not armed any more.
@@ -79,9 +89,17 @@ final class ListenerGroup: Sendable {
         }
     }
 
+    /// As `endServing`, when the shard's loop ends and nothing on it is waited for any more.
+    func abandonServing(on shard: Shard) {
+        shares[shard.index].end()
+        shares[shard.index].acceptor = nil
+    }
+
     /// The one socket of a distributed address goes to another shard that serves.
     private func passOn(from shard: Shard) {
-        sockets.withLock { $0.giveUp(position(of: shard)) }
+        sockets.withLock { $0.giveUp(position(of: shard), by: shard.index) }
+        // It may serve again by now.
+        if shares[shard.index].take != nil { return resumeAccepting(on: shard) }
         guard placement == .distributed else { return }
         for share in shares where share.isServing && share.shard.index != shard.index {
             let isPosted = share.shard.loop.callSoonThreadsafe { [self] in
@@ -93,69 +111,51 @@ final class ListenerGroup: Sendable {
 
     private func resumeAccepting(on shard: Shard) {
         guard shares[shard.index].take != nil else { return passOn(from: shard) }
-        let claimed = try? sockets.withLock { (sockets) throws(IOError) in
-            try sockets.claim(position(of: shard), for: shard.index)
-        }
-        if let socket = claimed ?? nil { accept(on: socket, by: shard) }
+        guard let claimed = try? claim(for: shard) else { return }
+        accept(on: claimed, by: shard)
     }
 
+    // The shard outlives its loop, which keeps what accepts; this group need not.
     private func accept(on socket: ListeningSocket, by shard: Shard) {
-        let acceptor = shard.loop.accept(on: socket, endMode: .letGo) { [unowned self] in
+        let isLimited = balance.connectionsMax > 0
+        let index = shard.index
+        shares[shard.index].acceptor = shard.loop.accept(
+            on: socket,
+            endMode: .letGo,
+            isFull: isLimited ? { [weak self] in self?.isFull(index) ?? true } : nil
+        ) { [weak self, unowned shard] in
+            guard let self else { return shard.loop.control.close($0) }
             place($0, acceptedBy: shard)
         }
-        shares[shard.index].acceptor = acceptor
+    }
+
+    private func isFull(_ index: Int) -> Bool {
+        balance.isFull(shares[index].shard, among: shares, placement)
     }
 
     private func position(of shard: Shard) -> Int {
         placement == .perShard ? shard.index : 0
     }
 
-    // MARK: Placing connections
-
-    /// Keeps a connection here or hands it to a shard with fewer.
-    private func place(_ descriptor: Descriptor, acceptedBy shard: Shard) {
-        let target = balance.choose(for: descriptor, acceptedBy: shard, among: shares, placement)
-        if target.shard.index == shard.index { return target.receive(descriptor) }
-        hand(descriptor, to: target) {
-            // That shard has ended: this one has not.
-            shares[shard.index].receive(descriptor)
-        }
-    }
-
-    private func hand(_ descriptor: Descriptor, to target: ListenerShare, else refused: () -> Void)
-    {
-        target.announce()
-        let isPosted = target.shard.loop.callSoonThreadsafe { [self] in
-            target.arrived()
-            guard target.take == nil else { return target.receive(descriptor) }
-            rescue(descriptor, from: target.shard)
-        }
-        guard !isPosted else { return }
-        target.arrived()
-        refused()
-    }
-
-    /// The shard stopped serving while the connection was on its way.
-    private func rescue(_ descriptor: Descriptor, from shard: Shard) {
-        guard let other = shares.first(where: { $0.isServing }) else {
-            return shard.loop.control.close(descriptor)
-        }
-        hand(descriptor, to: other) { shard.loop.control.close(descriptor) }
-    }
-
     // MARK: The end
 
-    /// Closes the socket of a shard, or all that are left: clients are refused from then on.
+    /// Closes the socket of a shard: clients are refused from then on.
     ///
-    /// > Thread: On a shard, when nothing is armed on the socket.
+    /// In a drain nobody is left to serve what waits: that is closed too.
+    ///
+    /// > Thread: On the shard, when nothing is armed on the socket.
     func closeSocket(of shard: Shard) {
-        sockets.withLock { $0.close(position(of: shard), through: shard.loop.control) }
+        let waiting = sockets.withLock { sockets in
+            sockets.close(position(of: shard), through: shard.loop.control)
+            return shard.isDrainingHere ? sockets.takeWaiting() : []
+        }
+        for descriptor in waiting { shard.loop.control.close(descriptor) }
     }
 
-    /// Closes all sockets that are left.
+    /// Closes all sockets that are left, but for those that these shards accept on.
     ///
-    /// > Thread: Any thread, when no shard serves.
-    func close(through control: any SocketControl) {
-        sockets.withLock { $0.closeAll(through: control) }
+    /// > Thread: Any thread, when no other shard serves.
+    func close(exceptOf shards: Set<Int>, through control: any SocketControl) {
+        sockets.withLock { $0.closeAll(exceptOf: shards, through: control) }
     }
 }

@@ -67,11 +67,12 @@ final class ListenerRegistry: Sendable {
         _ shard: Shard
     ) throws(IOError) -> ListenerGroup {
         let shards = shard.runtime.shards
-        let count = placement == .perShard ? shards.count : 1
+        let isShared = placement == .perShard
         let sockets = try ListenerSockets(
             address,
             options,
-            count: count,
+            count: isShared ? shards.count : 1,
+            listening: isShared ? shard.index : 0,
             through: shard.loop.control
         )
         return ListenerGroup(
@@ -82,13 +83,24 @@ final class ListenerRegistry: Sendable {
         )
     }
 
-    /// Closes every socket that is left; later calls are refused.
-    func close(through control: any SocketControl) {
+    /// The handler of a shard has ended: closes the sockets of its own that nobody accepts on.
+    ///
+    /// > Thread: On `shard`.
+    func leave(_ shard: Shard) {
+        let groups = state.withLock { Array($0.groups.values) }
+        for group in groups where group.placement == .perShard || shard.isDrainingHere {
+            group.closeSocket(of: shard)
+        }
+    }
+
+    /// Closes every socket that is left, but for those that these shards accept on; later calls are
+    /// refused.
+    func close(exceptOf shards: Set<Int>, through control: any SocketControl) {
         let groups = state.withLock { state in
             state.isClosed = true
-            defer { state.groups = [:] }
+            defer { if shards.isEmpty { state.groups = [:] } }
             return state.groups.values
         }
-        for group in groups { group.close(through: control) }
+        for group in groups { group.close(exceptOf: shards, through: control) }
     }
 }

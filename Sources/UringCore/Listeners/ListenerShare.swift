@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// One shard's part in a listening address.
 ///
-/// > Thread: `isServing`, `load`, `announce` and `arrived`: any thread. All else: on its shard.
+/// > Thread: `isServing`, `load`, `announce`, `arrived` and `hasEnded`: any thread. All else: on its
+/// > shard.
 final class ListenerShare: @unchecked Sendable {
     // Safety: other threads touch only the atomics.
     let shard: Shard
@@ -43,6 +44,11 @@ final class ListenerShare: @unchecked Sendable {
     /// It came, or it will not.
     func arrived() {
         underWay.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// Its shard takes no posts any more.
+    func hasEnded() {
+        serves.store(false, ordering: .relaxed)
     }
 
     /// Takes a connection in; one that nobody takes is closed.

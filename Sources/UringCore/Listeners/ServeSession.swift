@@ -10,6 +10,7 @@ final class ServeSession: @unchecked Sendable {
     enum End {
         case drained
         case cancelled
+        /// The shard ends.
         case closed
     }
 

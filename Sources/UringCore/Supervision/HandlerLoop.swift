@@ -9,31 +9,39 @@ struct HandlerLoop: Sendable {
     let handler: @Sendable (Shard) async throws -> Void
     let report: @Sendable (ShardEvent) -> Void
 
-    /// Returns when the handler has returned, or will not be called again.
+    /// Reports when the handler has returned, or will not be called again.
     func run() async {
+        let error = await runToTheEnd()
+        // Clients would wait for ever at a socket that nobody accepts on.
+        shard.runtime.registry.leave(shard)
+        report(.handlerEnded(shard.index, error))
+    }
+
+    private func runToTheEnd() async -> (any Error)? {
         var restarts = 0
         while true {
             let began = shard.loop.now
             do {
                 try await handler(shard)
-                return report(.handlerEnded(shard.index, nil))
+                return nil
             } catch {
                 // What a drain makes it throw is no failure.
-                if shard.isDrainingHere || Task.isCancelled {
+                if isOver {
                     shard.runtime.logger.debug(
                         "the handler of \(shard) ended with the drain: \(error)"
                     )
-                    return report(.handlerEnded(shard.index, nil))
+                    return nil
                 }
                 if Duration.nanoseconds(shard.loop.now &- began) >= policy.calm { restarts = 0 }
-                guard shard.state.hasServed, restarts < policy.restartsMax else {
-                    return report(.handlerEnded(shard.index, error))
-                }
+                guard shard.state.hasServed, restarts < policy.restartsMax else { return error }
                 await pause(restarts, after: error)
                 restarts += 1
+                if isOver { return nil }
             }
         }
     }
+
+    private var isOver: Bool { shard.isDrainingHere || Task.isCancelled }
 
     private func pause(_ restart: Int, after error: any Error) async {
         let delay = policy.delay(before: restart)

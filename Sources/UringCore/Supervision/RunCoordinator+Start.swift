@@ -13,26 +13,27 @@ extension RunCoordinator {
     ///
     /// - Returns: which shard could not be made, and why; then none runs.
     mutating func start() async -> SupervisorError? {
-        for line in runtime.plan.log { logger.info("\(line)") }
-        var options = loopOptions
+        let log = StartLog(logger)
+        defer { log.end() }
+        for line in runtime.plan.log { log.log(line) }
+        var options = runtime.plan.loop
+        options.loopCount = cpus.count
+        options.log = { log.log($0) }
         var sizes = options.fittingRingSizes
-        if sizes != options.uringDriver.sizes.normalized {
-            logger.info("rings are made with \(sizes) to fit RLIMIT_MEMLOCK")
-        }
+        if let reason = options.fittingRingSizesReason { log.log(reason) }
         var tries = 1
         while true {
             options.set(sizes)
             guard let (shard, cause) = await startAll(options) else { return nil }
-            guard cause.errno == .noMemory, cause.operation == .setUpRing else {
+            // One alone has tried smaller ones itself.
+            guard cause.errno == .noMemory, cause.operation == .setUpRing, cpus.count > 1 else {
                 return .startFailed(shard: shard, cpu: cpus[shard], cause: cause)
             }
             if tries < Self.triesMax {
                 tries += 1
                 try? await Task.sleep(for: Self.pause)
             } else if let smaller = sizes.smallerForAll {
-                logger.info(
-                    "shard \(shard) had no memory for \(sizes); all are made with \(smaller)"
-                )
+                log.log("\(name(shard)) had no memory for \(sizes); all are made with \(smaller)")
                 sizes = smaller
                 tries = 1
             } else {
@@ -41,46 +42,48 @@ extension RunCoordinator {
         }
     }
 
-    private var loopOptions: LoopOptions {
-        var options = runtime.plan.loop
-        let logger = logger
-        options.log = { logger.info("\($0)") }
-        return options
-    }
-
     /// Starts every shard once.
     ///
     /// - Returns: the first that could not be made; then all are down again.
     private mutating func startAll(_ options: LoopOptions) async -> (Int, IOError)? {
-        var shards: [Int: Shard] = [:]
-        var failure: (Int, IOError)?
+        var failures: [Int: IOError] = [:]
         for (index, cpu) in cpus.enumerated() {
             do throws(IOError) {
                 threads[index] = try thread(index, cpu, options).start()
             } catch {
-                failure = failure ?? (index, error)
+                failures[index] = error
             }
         }
+        let started = await awaitStart(&failures)
+        guard let failure = failures.min(by: { $0.key < $1.key }) else {
+            if let summary = started.first?.summary { logger.info("\(summary)") }
+            return nil
+        }
+        await stop()
+        return (failure.key, failure.value)
+    }
+
+    /// Waits until every shard stands or has failed.
+    private mutating func awaitStart(_ failures: inout [Int: IOError]) async -> [StartedShard] {
+        var started: [StartedShard] = []
         var waiting = Set(threads.keys)
         while !waiting.isEmpty, let event = await events.next(isolation: nil) {
             switch event {
-            case .ready(let index, let shard, let clock):
-                waiting.remove(index)
-                shards[index] = shard
-                clocks[index] = clock
+            case .ready(let shard):
+                waiting.remove(shard.index)
+                started.append(shard)
             case .notMade(let index, let cause), .failed(let index, let cause):
                 waiting.remove(index)
-                failure = failure ?? (index, cause)
+                failures[index] = cause
             case .ended(let index): threads.removeValue(forKey: index)?.join()
             case .drainRequested: drainWasRequested = true
             case .handlerEnded, .drainExpired, .graceExpired: break
             }
         }
-        runtime.shards = shards.sorted { $0.key < $1.key }.map(\.value)
-        guard failure != nil else { return nil }
-        await stop(except: [])
-        runtime.shards = []
-        return failure
+        started.sort { $0.index < $1.index }
+        runtime.shards = started.map(\.shard)
+        clocks = Dictionary(uniqueKeysWithValues: started.map { ($0.index, $0.clock) })
+        return started
     }
 
     private func thread(_ index: Int, _ cpu: Int?, _ options: LoopOptions) -> ShardThread {

@@ -4,9 +4,6 @@ internal import Logging
 ///
 /// > Thread: The task that runs it.
 struct RunCoordinator {
-    /// How long handlers have to end after their cancellation.
-    static let grace = Duration.seconds(5)
-
     let runtime: Runtime
     let makeLoop: @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
     let handler: @Sendable (Shard) async throws -> Void
@@ -33,7 +30,7 @@ struct RunCoordinator {
         report: @escaping @Sendable (ShardEvent) -> Void
     ) {
         self.runtime = runtime
-        self.cpus = runtime.plan.cpuOfShard
+        self.cpus = runtime.cpus
         self.makeLoop = makeLoop
         self.handler = handler
         self.events = events
@@ -49,16 +46,30 @@ struct RunCoordinator {
         do throws(IOError) {
             watch = try WatchThread.start(runtime, clocks: clocks, report: report)
         } catch {
-            await stop(except: [])
+            await stop()
             return .signalsUnavailable(cause: error)
         }
         startHandlers()
         if drainWasRequested { beginDrain("it was asked to") }
         await awaitHandlers()
-        await stop(except: Set(handlers.keys))
+        await stop()
         watch.stop()
         for timer in timers { timer.cancel() }
         return failure
+    }
+
+    /// Ends the shards whose handlers ignored everything, as these end after all.
+    ///
+    /// Called after `run`.
+    mutating func awaitHanging() async {
+        while !handlers.isEmpty, let event = await events.next(isolation: nil) {
+            switch event {
+            case .handlerEnded(let shard, _), .failed(let shard, _):
+                handlers[shard] = nil
+                await stop()
+            case .ready, .notMade, .ended, .drainRequested, .drainExpired, .graceExpired: break
+            }
+        }
     }
 
     private mutating func startHandlers() {
@@ -106,7 +117,7 @@ struct RunCoordinator {
         isDraining = true
         logger.info("draining: \(why)")
         for shard in runtime.shards {
-            shard.loop.callSoonThreadsafe { shard.state.beginDrain() }
+            shard.loop.callSoonThreadsafe { shard.beginDrain() }
         }
         after(runtime.configuration.drainTimeout, .drainExpired)
     }
@@ -117,14 +128,15 @@ struct RunCoordinator {
             "the drain's limit passed; the handlers of shards \(handlers.keys.sorted()) are cancelled"
         )
         for handler in handlers.values { handler.cancel() }
-        after(Self.grace, .graceExpired)
+        after(runtime.configuration.cancellationGrace, .graceExpired)
     }
 
     private mutating func after(_ duration: Duration, _ event: ShardEvent) {
         timers.append(
             Task { [report] in
                 do {
-                    try await Task.sleep(for: duration)
+                    // The pool's clock traps on what it cannot count: so much is no limit.
+                    try await Task.sleep(for: min(duration, .seconds(1 << 31)))
                 } catch {
                     // Cancelled: the run is over.
                     return
@@ -134,27 +146,33 @@ struct RunCoordinator {
         )
     }
 
+    func name(_ shard: Int) -> String { Shard.name(shard, cpus[shard]) }
+
     // MARK: The end
 
-    /// Stops the shards whose handlers have ended, and waits for their threads.
-    mutating func stop(except hanging: Set<Int>) async {
-        let shards = runtime.shards.filter { !hanging.contains($0.index) }
-        for (position, shard) in shards.enumerated() {
-            shard.loop.callSoonThreadsafe { [runtime] in
-                if position == 0 { runtime.registry.close(through: shard.loop.control) }
-                shard.loop.stop()
-            }
-        }
-        for shard in hanging { threads[shard] = nil }
-        while !threads.isEmpty, let event = await events.next(isolation: nil) {
+    /// Stops the shards whose handlers have ended, waits for their threads, and closes the sockets that
+    /// nobody accepts on any more.
+    mutating func stop() async {
+        for index in threads.keys where handlers[index] == nil { stop(index) }
+        while threads.keys.contains(where: { handlers[$0] == nil }),
+            let event = await events.next(isolation: nil)
+        {
             switch event {
             case .ended(let shard): threads.removeValue(forKey: shard)?.join()
             case .failed(let shard, let cause):
-                let name = Shard.name(shard, runtime.cpu(of: shard))
-                logger.warning("\(name) did not end in order: \(cause)")
-            case .ready, .notMade, .handlerEnded, .drainRequested, .drainExpired, .graceExpired:
-                break
+                logger.warning("\(name(shard)) did not end in order: \(cause)")
+            case .handlerEnded(let shard, _):
+                handlers[shard] = nil
+                stop(shard)
+            case .drainRequested: drainWasRequested = true
+            case .ready, .notMade, .drainExpired, .graceExpired: break
             }
         }
+        runtime.end(hanging: Set(handlers.keys))
+    }
+
+    private func stop(_ index: Int) {
+        guard let shard = runtime.shards.first(where: { $0.index == index }) else { return }
+        shard.loop.callSoonThreadsafe { shard.loop.stop() }
     }
 }

@@ -6,13 +6,16 @@ internal import Synchronization
 /// > Thread: Any thread.
 final class Runtime: Sendable {
     let plan: CorePlan
+    /// The CPU of each shard; nil where the scheduler places it.
+    let cpus: [Int?]
     let configuration: Configuration
     let logger: Logger
     let registry: ListenerRegistry
     private let started = Mutex<[Shard]>([])
 
-    init(plan: CorePlan, configuration: Configuration, logger: Logger) {
+    init(plan: CorePlan, cpus: [Int?], configuration: Configuration, logger: Logger) {
         self.plan = plan
+        self.cpus = cpus
         self.configuration = configuration
         self.logger = logger
         let balance = Balance(
@@ -22,7 +25,7 @@ final class Runtime: Sendable {
         self.registry = ListenerRegistry(balance: balance)
     }
 
-    var shardCount: Int { plan.shardCount }
+    var shardCount: Int { cpus.count }
 
     /// All shards, in order; empty before all are ready.
     var shards: [Shard] {
@@ -30,9 +33,20 @@ final class Runtime: Sendable {
         set { started.withLock { $0 = newValue } }
     }
 
+    /// The threads of the shards have ended, but for those that hang: closes the sockets that nobody
+    /// accepts on, and lets go of the shards.
+    func end(hanging: Set<Int>) {
+        guard let loop = shards.first?.loop else { return }
+        registry.close(exceptOf: hanging, through: loop.control)
+        if hanging.isEmpty { shards = [] }
+    }
+
     /// The shard with a number.
     func shard(_ index: Int) throws(IOError) -> Shard {
         let shards = shards
+        guard !shards.isEmpty else {
+            throw IOError(.submit, reason: .closed, detail: "the server has ended")
+        }
         guard shards.indices.contains(index) else {
             throw IOError(
                 .submit,

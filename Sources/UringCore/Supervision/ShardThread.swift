@@ -1,4 +1,4 @@
-internal import Glibc
+internal import CNUMA
 internal import Logging
 
 /// One shard's thread from its start to its end.
@@ -21,6 +21,7 @@ struct ShardThread: Sendable {
     }
 
     private func run(pinFailure: IOError?) {
+        nameThread()
         do throws(IOError) {
             try place(pinFailure)
             let loop = try makeLoop(index, options)
@@ -41,26 +42,35 @@ struct ShardThread: Sendable {
     /// A thread that could not be bound runs elsewhere, unless the program insists.
     private func place(_ pinFailure: IOError?) throws(IOError) {
         guard let pinFailure else {
+            guard cpu == nil, !runtime.plan.isPinned else { return }
             let cpus = runtime.plan.affinity(ofShard: index)
-            if cpu == nil, !cpus.isEmpty { try ThreadAffinity.bind(to: cpus) }
+            if !cpus.isEmpty { try ThreadAffinity.bind(to: cpus) }
             return
         }
         if runtime.configuration.pinning == .on { throw pinFailure }
         runtime.logger.warning("\(pinFailure); the scheduler places shard \(index)")
     }
 
+    /// What `top -H` and debuggers show.
+    private func nameThread() {
+        // Safety: the text lives during the call.
+        unsafe "uring-\(index)".withCString { unsafe cn_name_thread($0) }
+    }
+
     private func serve(_ shard: Shard) {
         let loop = shard.loop
         install(shard)
-        report(.ready(index, shard, ThreadClock.current))
+        report(.ready(StartedShard(shard)))
         do throws(IOError) {
             try loop.runForever()
-            shard.state.hasEnded = true
-            try finish(loop)
+            try finish(shard)
         } catch {
             report(.failed(index, error))
         }
+        shard.state.end()
         loop.shutDown()
+        // They hold the loop.
+        loop.executors = nil
     }
 
     private func install(_ shard: Shard) {
@@ -77,10 +87,13 @@ struct ShardThread: Sendable {
     }
 
     /// The handlers have ended; what they wrote is still sent, up to the drain's limit.
-    private func finish(_ loop: EventLoop) throws(IOError) {
+    private func finish(_ shard: Shard) throws(IOError) {
+        let loop = shard.loop
         var isLate = false
-        loop.callLater(runtime.configuration.drainTimeout) { isLate = true }
+        shard.beginDrain()
+        // Once more, for what was opened since the drain began.
         loop.drain()
+        loop.callAt(shard.endOfDrain) { isLate = true }
         while !loop.isDrained, !isLate { try loop.runOnce(mayWait: true) }
         if isLate {
             runtime.logger.warning("shard \(index): the drain's limit passed; the rest is reset")
@@ -88,12 +101,29 @@ struct ShardThread: Sendable {
     }
 }
 
+/// A shard whose loop stands, with what only its own thread can tell.
+///
+/// > Thread: Made on the shard's thread.
+struct StartedShard: Sendable {
+    let shard: Shard
+    let clock = ThreadClock.current
+    /// The driver and what is off.
+    let summary: String
+
+    init(_ shard: Shard) {
+        self.shard = shard
+        self.summary = shard.loop.driverSummary
+    }
+
+    var index: Int { shard.index }
+}
+
 /// What a shard's thread tells its supervisor.
 ///
 /// > Thread: Any thread.
 enum ShardEvent: Sendable {
     /// The loop stands and runs.
-    case ready(Int, Shard, ThreadClock)
+    case ready(StartedShard)
     /// The loop could not be made.
     case notMade(Int, IOError)
     /// The loop could not go on.

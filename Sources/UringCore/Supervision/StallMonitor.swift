@@ -16,7 +16,7 @@ public struct Stall: Hashable, Sendable {
 
 /// Looks whether loops turn.
 ///
-/// Each loop stores its count of turns. One that does not change while the loop is not parked is a
+/// Each loop counts its turns and its wakes. One that does not change while the loop is not parked is a
 /// stall: a handler that computes or blocks. A preempted thread looks the same but for its CPU time.
 ///
 /// > Thread: The supervisor's watch thread.
@@ -30,7 +30,7 @@ struct StallMonitor {
         let shard: Int
         let heartbeat: LoopHeartbeat
         let clock: ThreadClock?
-        var ticks: UInt64 = 0
+        var beats: UInt64 = 0
         var since: UInt64 = 0
         var timeThen: Duration?
         var reported: UInt64?
@@ -73,9 +73,10 @@ struct StallMonitor {
     }
 
     private func check(_ loop: inout Watched, _ now: UInt64) {
-        let ticks = loop.heartbeat.ticks
-        if ticks != loop.ticks || loop.heartbeat.isParked || loop.since == 0 {
-            loop.ticks = ticks
+        let isParked = loop.heartbeat.isParked
+        let beats = loop.heartbeat.beats
+        if beats != loop.beats || isParked || loop.since == 0 {
+            loop.beats = beats
             loop.since = now
             loop.timeThen = loop.clock?.time
             return

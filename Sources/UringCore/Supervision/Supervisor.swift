@@ -23,6 +23,7 @@ public final class Supervisor: Sendable {
     public let configuration: Configuration
     /// Its shards and their CPUs, and why it is these.
     public let plan: CorePlan
+    private let cpus: [Int?]
     private let logger: Logger
     private let current = Mutex<(runtime: Runtime, report: @Sendable (ShardEvent) -> Void)?>(nil)
     /// Makes a shard's loop; tests and other drivers put theirs here.
@@ -45,7 +46,7 @@ public final class Supervisor: Sendable {
     }
 
     /// Chooses the cores, with a maker of loops.
-    package init(
+    package convenience init(
         configuration: Configuration,
         logger: Logger?,
         makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
@@ -57,8 +58,42 @@ public final class Supervisor: Sendable {
                 accepted: bad.accepted
             )
         }
+        let plan = try CorePlan(configuration)
+        self.init(
+            configuration: configuration,
+            logger: logger,
+            plan: plan,
+            cpus: plan.cpuOfShard,
+            makeLoop: makeLoop
+        )
+    }
+
+    /// Takes one shard for each entry of `cpus`, whatever the configuration says of cores.
+    package convenience init(
+        configuration: Configuration,
+        logger: Logger?,
+        cpus: [Int?],
+        makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
+    ) throws(ConfigurationError) {
+        self.init(
+            configuration: configuration,
+            logger: logger,
+            plan: try CorePlan(configuration),
+            cpus: cpus,
+            makeLoop: makeLoop
+        )
+    }
+
+    private init(
+        configuration: Configuration,
+        logger: Logger?,
+        plan: CorePlan,
+        cpus: [Int?],
+        makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
+    ) {
         self.configuration = configuration
-        self.plan = try CorePlan(configuration)
+        self.plan = plan
+        self.cpus = cpus
         self.logger =
             logger ?? Logger(label: "uringcore") { StreamLogHandler.standardError(label: $0) }
         self.makeLoop = makeLoop
@@ -84,19 +119,21 @@ public final class Supervisor: Sendable {
         let report: @Sendable (ShardEvent) -> Void = { continuation.yield($0) }
         let runtime = try begin(report)
         if configuration.ignoresBrokenPipes { Self.ignoreBrokenPipes() }
-        let coordinator = Task { [makeLoop] in
-            var run = RunCoordinator(
-                runtime: runtime,
-                makeLoop: makeLoop,
-                handler: handler,
-                events: events.makeAsyncIterator(),
-                report: report
-            )
-            return await run.run()
-        }
-        // Not cancelled with the caller: it has a drain to see to.
         let failure = await withTaskCancellationHandler {
-            await coordinator.value
+            await withCheckedContinuation { continuation in
+                // Not cancelled with the caller: it has a drain to see to.
+                Task { [makeLoop] in
+                    var run = RunCoordinator(
+                        runtime: runtime,
+                        makeLoop: makeLoop,
+                        handler: handler,
+                        events: events.makeAsyncIterator(),
+                        report: report
+                    )
+                    continuation.resume(returning: await run.run())
+                    await run.awaitHanging()
+                }
+            }
         } onCancel: {
             report(.drainRequested("its task was cancelled"))
         }
@@ -113,7 +150,7 @@ public final class Supervisor: Sendable {
     private func begin(
         _ report: @escaping @Sendable (ShardEvent) -> Void
     ) throws(SupervisorError) -> Runtime {
-        let runtime = Runtime(plan: plan, configuration: configuration, logger: logger)
+        let runtime = Runtime(plan: plan, cpus: cpus, configuration: configuration, logger: logger)
         return try current.withLock { (current) throws(SupervisorError) in
             guard current == nil else { throw .alreadyRunning }
             current = (runtime, report)

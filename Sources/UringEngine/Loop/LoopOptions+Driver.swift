@@ -22,6 +22,14 @@ extension LoopOptions {
         uringDriver.sizes.normalized.fitting(.current(shardCount: loopCount))
     }
 
+    /// Why those are not the sizes that were asked for, in one line; nil when they are.
+    package var fittingRingSizesReason: String? {
+        let wished = uringDriver.sizes.normalized
+        let budget = RingMemoryBudget.current(shardCount: loopCount)
+        let fitting = wished.fitting(budget)
+        return fitting == wished ? nil : SetupFailure.chosenBelowWish(fitting, wished, budget)
+    }
+
     /// Takes these sizes instead.
     package mutating func set(_ sizes: RingSizes) {
         ringEntries = sizes.submissionEntries

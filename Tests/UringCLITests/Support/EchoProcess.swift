@@ -14,10 +14,11 @@ final class EchoProcess {
         wrapper: [String] = [],
         binary: String = Programs.uringcore,
         port: String = "0",
+        options: [String] = [],
         environment: [String: String] = [:]
     ) throws {
         Self.raiseDescriptorLimit()
-        let command = wrapper + [binary, "echo", "--port", port]
+        let command = wrapper + [binary, "echo", "--port", port] + options
         process = try ChildProcess(command, environment: environment)
         lines = try process.lines(until: "ready")
         let address = lines.last?.split(separator: " ").last ?? ""

@@ -24,11 +24,27 @@ package struct ListeningSocket: Sendable {
     ) throws(IOError) -> ListeningSocket {
         let socket = try bound(to: address, options: options, through: control)
         do throws(IOError) {
-            try control.listen(on: socket.descriptor, backlog: options.backlog)
+            try socket.listen(backlog: options.backlog, through: control)
             return socket
         } catch {
             socket.close(through: control)
             throw error
+        }
+    }
+
+    /// Lets the socket listen.
+    ///
+    /// - Throws: EADDRINUSE and others of listen(2), naming the address.
+    package func listen(backlog: Int, through control: any SocketControl) throws(IOError) {
+        do throws(IOError) {
+            try control.listen(on: descriptor, backlog: backlog)
+        } catch {
+            throw IOError(
+                error.operation,
+                descriptor: descriptor,
+                reason: error.reason,
+                detail: "\(address)"
+            )
         }
     }
 

@@ -10,6 +10,8 @@ public final class StreamListener: DescriptorOwner {
     private static let calmNanoseconds: UInt64 = 2_000_000_000
     /// How long nothing is logged after a failure was.
     private static let silenceNanoseconds: UInt64 = 60_000_000_000
+    /// How often it looks for a place that came free elsewhere: no loop is told of another's.
+    private static let lookAgainNanoseconds: UInt64 = 100_000_000
 
     /// The loop it lives on.
     public let loop: EventLoop
@@ -18,6 +20,7 @@ public final class StreamListener: DescriptorOwner {
     private let descriptor: Descriptor
     private let file: UnixSocketFile?
     private let endMode: CloseMode
+    private let isFullElsewhere: (() -> Bool)?
     private let take: (Descriptor) throws -> Void
     private var acceptToken: OperationToken?
     private var isAcceptCancelled = false
@@ -33,6 +36,7 @@ public final class StreamListener: DescriptorOwner {
         loop: EventLoop,
         socket: ListeningSocket,
         endMode: CloseMode,
+        isFull: (() -> Bool)?,
         take: @escaping (Descriptor) throws -> Void
     ) {
         self.loop = loop
@@ -40,6 +44,7 @@ public final class StreamListener: DescriptorOwner {
         self.address = socket.address
         self.file = endMode == .letGo ? nil : socket.file
         self.endMode = endMode
+        self.isFullElsewhere = isFull
         self.take = take
     }
 
@@ -118,8 +123,9 @@ public final class StreamListener: DescriptorOwner {
     }
 
     private func accepted(_ descriptor: Descriptor) {
-        // An accept that won against its cancel: nobody will serve it.
-        guard !isClosing else { return loop.driver.base.close(descriptor) }
+        // An accept that won against its cancel: nobody will serve it, unless the socket is somebody
+        // else's.
+        guard !isClosing || endMode == .letGo else { return loop.driver.base.close(descriptor) }
         do {
             try take(descriptor)
         } catch {
@@ -137,6 +143,7 @@ public final class StreamListener: DescriptorOwner {
     }
 
     private var isFull: Bool {
+        if let isFullElsewhere { return isFullElsewhere() }
         let limit = loop.options.limits.connectionsMax
         return limit > 0 && loop.openConnections >= limit
     }
@@ -169,8 +176,7 @@ public final class StreamListener: DescriptorOwner {
         lastFailure = now
         tell(errno, now: now)
         loop.pausedAcceptors.append(self)
-        let job = Job.closure { [weak self] in self?.placeFree() }
-        backoffTimer = loop.addTimer(at: now &+ backoff, job)
+        lookAgain(at: now &+ backoff)
         backoff = min(backoff * 2, Self.backoffNanoseconds.upperBound)
     }
 
@@ -184,6 +190,13 @@ public final class StreamListener: DescriptorOwner {
     private func pause() {
         isPaused = true
         loop.pausedAcceptors.append(self)
+        guard isFullElsewhere != nil else { return }
+        lookAgain(at: loop.driver.base.now() &+ Self.lookAgainNanoseconds)
+    }
+
+    private func lookAgain(at instant: UInt64) {
+        let job = Job.closure { [weak self] in self?.placeFree() }
+        backoffTimer = loop.addTimer(at: instant, job)
     }
 
     /// A descriptor or a place is free, or the pause is over.

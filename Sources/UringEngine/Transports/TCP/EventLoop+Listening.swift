@@ -62,19 +62,24 @@ extension EventLoop {
     ///
     /// - Parameters:
     ///   - socket: a listening socket.
-    ///   - endMode: `.letGo` for a socket that stays somebody else's.
+    ///   - endMode: `.letGo` for a socket that stays somebody else's: then `take` also gets what was
+    ///     accepted while the end was under way.
+    ///   - isFull: asked before each accept; while it holds nothing is accepted. Nil takes the limit of
+    ///     this loop.
     ///   - take: gets each accepted descriptor and owns it, unless it throws; what it throws is
     ///     reported.
     /// - Returns: the listener, accepting from now on.
     package func accept(
         on socket: ListeningSocket,
         endMode: CloseMode,
+        isFull: (() -> Bool)? = nil,
         take: @escaping (Descriptor) throws -> Void
     ) -> StreamListener {
         let listener = StreamListener(
             loop: self,
             socket: socket,
             endMode: endMode,
+            isFull: isFull,
             take: take
         )
         _ = descriptors.adopt(socket.descriptor, owner: listener)
