@@ -22,7 +22,8 @@ func makeSupervisor(
         (_, options) throws(IOError) in try EventLoop(options)
     }
 ) -> Supervisor {
-    Supervisor(
+    // The plan of cores is only laid out here: `cpus` takes its place.
+    try! Supervisor(
         configuration: configuration,
         logger: nil,
         cpus: Array(repeating: nil, count: shardCount),
