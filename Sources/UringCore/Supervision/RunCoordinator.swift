@@ -41,6 +41,7 @@ struct RunCoordinator {
     ///
     /// - Returns: why it did not end well, or nil.
     mutating func run() async -> SupervisorError? {
+        await warmUp()
         if let failure = await start() { return failure }
         let watch: WatchThread
         do throws(IOError) {
@@ -56,6 +57,12 @@ struct RunCoordinator {
         watch.stop()
         for timer in timers { timer.cancel() }
         return failure
+    }
+
+    /// The drain's timers need a descriptor of the pool's own. It is opened with the first one, and
+    /// libdispatch traps when that fails: in a server whose connections have taken all, say.
+    private func warmUp() async {
+        try? await Task.sleep(for: .milliseconds(1))
     }
 
     /// Ends the shards whose handlers ignored everything, as these end after all.

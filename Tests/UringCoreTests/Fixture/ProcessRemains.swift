@@ -64,8 +64,8 @@ struct ProcessRemains: Equatable, Sendable {
 
     /// Looks before anything is begun; the pool's own descriptors are there by then.
     static func now() async throws -> ProcessRemains {
-        // The first timer of the global pool opens descriptors that stay.
-        try await Task.sleep(for: .nanoseconds(1))
+        // The first timers of the pool and of Dispatch open descriptors that stay.
+        try await eventually("a first look") { true }
         return ProcessRemains()
     }
 
