@@ -61,6 +61,7 @@ final class ListenerGroup: Sendable {
             try sockets.claim(position(of: shard), for: shard.index, address: address)
         }
         share.begin(take)
+        for connection in sockets.withLock({ $0.takeUnserved() }) { share.receive(connection) }
         if let descriptor { accept(on: descriptor, by: shard) }
     }
 
@@ -78,9 +79,11 @@ final class ListenerGroup: Sendable {
         }
     }
 
-    /// The one socket of a distributed address goes to another shard that serves.
+    /// A socket that the shard does not accept on any more goes back to it when it serves again already;
+    /// the one of a distributed address otherwise to another shard that serves.
     private func passOn(from shard: Shard) {
-        sockets.withLock { $0.giveUp(position(of: shard)) }
+        sockets.withLock { $0.giveUp(position(of: shard), by: shard.index) }
+        if shares[shard.index].take != nil { return resumeAccepting(on: shard) }
         guard placement == .distributed else { return }
         for share in shares where share.isServing && share.shard.index != shard.index {
             let isPosted = share.shard.loop.callSoonThreadsafe { [self] in
@@ -114,12 +117,13 @@ final class ListenerGroup: Sendable {
 
     /// Keeps a connection here or hands it to a shard with fewer.
     private func place(_ descriptor: Descriptor, acceptedBy shard: Shard) {
+        let own = shares[shard.index]
+        // Accepted while the end of accepting was under way.
+        guard own.take != nil else { return rescue(descriptor, from: shard) }
         let target = balance.choose(for: descriptor, acceptedBy: shard, among: shares, placement)
-        if target.shard.index == shard.index { return target.receive(descriptor) }
-        hand(descriptor, to: target) {
-            // That shard has ended: this one has not.
-            shares[shard.index].receive(descriptor)
-        }
+        if target === own { return own.receive(descriptor) }
+        // Refused: that shard has ended, this one has not.
+        hand(descriptor, to: target) { own.receive(descriptor) }
     }
 
     private func hand(_ descriptor: Descriptor, to target: ListenerShare, else refused: () -> Void)
@@ -138,9 +142,15 @@ final class ListenerGroup: Sendable {
     /// The shard stopped serving while the connection was on its way.
     private func rescue(_ descriptor: Descriptor, from shard: Shard) {
         guard let other = shares.first(where: { $0.isServing }) else {
-            return shard.loop.closeUnserved(descriptor)
+            return keep(descriptor, on: shard)
         }
-        hand(descriptor, to: other) { shard.loop.closeUnserved(descriptor) }
+        hand(descriptor, to: other) { keep(descriptor, on: shard) }
+    }
+
+    /// Nobody serves now: the connection waits, as it would in the backlog.
+    private func keep(_ descriptor: Descriptor, on shard: Shard) {
+        let isKept = !shard.isDrainingHere && sockets.withLock { $0.keep(descriptor) }
+        if !isKept { shard.loop.closeUnserved(descriptor) }
     }
 
     // MARK: The end

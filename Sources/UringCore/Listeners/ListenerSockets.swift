@@ -11,6 +11,8 @@ struct ListenerSockets: Sendable {
 
     private var sockets: [Socket]
     private let backlog: Int
+    /// Connections that were accepted when nobody served any more.
+    private var unserved: [Descriptor] = []
 
     init(_ descriptors: [Descriptor], backlog: Int) {
         self.sockets = descriptors.map { Socket(descriptor: $0) }
@@ -41,9 +43,24 @@ struct ListenerSockets: Sendable {
         return sockets[position].descriptor
     }
 
-    /// Nobody accepts on a socket any more.
-    mutating func giveUp(_ position: Int) {
-        sockets[position].acceptor = nil
+    /// A shard does not accept on a socket any more.
+    mutating func giveUp(_ position: Int, by shard: Int) {
+        if sockets[position].acceptor == shard { sockets[position].acceptor = nil }
+    }
+
+    /// Keeps a connection for the shard that serves next.
+    ///
+    /// - Returns: false when none will.
+    mutating func keep(_ connection: Descriptor) -> Bool {
+        guard sockets.contains(where: { !$0.isClosed }) else { return false }
+        unserved.append(connection)
+        return true
+    }
+
+    /// Takes what was kept.
+    mutating func takeUnserved() -> [Descriptor] {
+        defer { unserved = [] }
+        return unserved
     }
 
     /// Closes a socket that nobody accepts on.
@@ -55,6 +72,7 @@ struct ListenerSockets: Sendable {
 
     /// Closes all that are left.
     mutating func closeAll(_ closing: (Descriptor) -> Void) {
+        for connection in takeUnserved() { closing(connection) }
         for position in sockets.indices where !sockets[position].isClosed {
             sockets[position].isClosed = true
             closing(sockets[position].descriptor)

@@ -44,6 +44,7 @@ struct RunCoordinator {
     ///
     /// - Returns: why it did not end well, or nil.
     mutating func run() async -> SupervisorError? {
+        defer { runtime.end() }
         if let failure = await start() { return failure }
         let watch: WatchThread
         do throws(IOError) {

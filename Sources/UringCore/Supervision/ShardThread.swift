@@ -46,11 +46,14 @@ struct ShardThread: Sendable {
         report(.ready(index, shard, ThreadClock.current))
         do throws(IOError) {
             try loop.runForever()
-            try finish(loop)
+            try finish(shard)
         } catch {
             report(.failed(index, error))
+            shard.state.beginDrain()
         }
         loop.shutDown()
+        // They hold the loop. A step that comes later finds its way by itself.
+        loop.executors = nil
     }
 
     private func install(_ shard: Shard) {
@@ -67,9 +70,12 @@ struct ShardThread: Sendable {
     }
 
     /// The handlers have ended; what they wrote is still sent, up to the drain's limit.
-    private func finish(_ loop: EventLoop) throws(IOError) {
+    private func finish(_ shard: Shard) throws(IOError) {
+        let loop = shard.loop
         var isLate = false
         loop.callLater(runtime.configuration.drainTimeout) { isLate = true }
+        shard.state.beginDrain()
+        // Again, when the drain began before: a task may have opened something since.
         loop.drain()
         while !loop.isDrained, !isLate { try loop.runOnce(mayWait: true) }
         if isLate {

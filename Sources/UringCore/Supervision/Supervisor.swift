@@ -42,13 +42,24 @@ public final class Supervisor: Sendable {
     }
 
     /// Chooses the cores, with a maker of loops.
-    package init(
+    package convenience init(
         configuration: Configuration,
         logger: Logger?,
         makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
     ) throws(ConfigurationError) {
+        let cpus = try configuration.cores.resolve(allowed: CoreSelection.allowedCPUs())
+        self.init(configuration: configuration, logger: logger, cpus: cpus, makeLoop: makeLoop)
+    }
+
+    /// Takes one shard for each entry of `cpus`, whatever the configuration says of cores.
+    package init(
+        configuration: Configuration,
+        logger: Logger?,
+        cpus: [Int?],
+        makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
+    ) {
         self.configuration = configuration
-        self.cpus = try configuration.cores.resolve(allowed: CoreSelection.allowedCPUs())
+        self.cpus = cpus
         self.logger =
             logger ?? Logger(label: "uringcore") { StreamLogHandler.standardError(label: $0) }
         self.makeLoop = makeLoop

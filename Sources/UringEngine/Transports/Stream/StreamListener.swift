@@ -112,8 +112,8 @@ public final class StreamListener: DescriptorOwner {
     }
 
     private func accepted(_ descriptor: Descriptor) {
-        // An accept that won against its cancel: nobody will serve it.
-        guard !isClosing else { return loop.driver.base.close(descriptor) }
+        // An accept that won against its cancel: nobody will serve it, unless the socket lives on.
+        if isClosing, endMode != .letGo { return loop.driver.base.close(descriptor) }
         do {
             try take(descriptor)
         } catch {
