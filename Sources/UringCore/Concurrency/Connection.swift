@@ -100,7 +100,7 @@ public struct Connection: Sendable {
             await unsafe _unsafeInheritExecutor_withUnsafeContinuation {
                 unsafe core.suspendReader($0)
             }
-        case .watched: await core.awaitInput(timeout: timeout)
+        case .watched: await core.awaitInput()
         }
         return try core.endRead()
     }
@@ -160,7 +160,6 @@ public struct Connection: Sendable {
     ///
     /// > Thread: Any thread; elsewhere than on its shard it takes effect soon.
     public func abort() {
-        guard !core.isOnShard else { return core.transport.abort() }
-        core.loop.callSoonThreadsafe { [core] in core.transport.abort() }
+        core.abort()
     }
 }

@@ -5,7 +5,7 @@ internal import CUring
 /// Completions are plain callbacks into this object. Received bytes stay with the transport, which
 /// bounds them; the task is woken at most once a readable batch.
 ///
-/// > Thread: On-loop only, but for `cancelOwner`, which posts.
+/// > Thread: On-loop only, but for what says otherwise.
 /// > Ownership: The transport holds it until `connectionLost`, every `Connection` as long as it lives.
 @safe @usableFromInline
 final class ConnectionCore: @unchecked Sendable {
@@ -30,7 +30,6 @@ final class ConnectionCore: @unchecked Sendable {
     @safe @exclusivity(unchecked) private var condition = Condition()
     /// Something was read since the last write: a request may be under way.
     @safe @exclusivity(unchecked) private var hasUnansweredInput = false
-    private var loss: IOError?
     /// Told when the connection fails after its handler has returned.
     private var onLateError: ((IOError) -> Void)?
 
@@ -85,11 +84,13 @@ final class ConnectionCore: @unchecked Sendable {
         /// `connectionLost` was called.
         static let lost = Condition(rawValue: 8)
         static let writingPaused = Condition(rawValue: 16)
+        /// `close` or `abort` was called.
+        static let closing = Condition(rawValue: 32)
     }
 
     /// Why nothing works any more.
     func endError(_ operation: IOError.Operation) -> IOError {
-        loss ?? IOError(operation, reason: .closed)
+        transport.lossError ?? IOError(operation, reason: .closed)
     }
 
     // MARK: Reading
@@ -109,6 +110,8 @@ final class ConnectionCore: @unchecked Sendable {
     @usableFromInline
     func takeReceived() throws(IOError) -> ReceivedBytes? {
         try checkShard(.receive)
+        // Or a reader that was resumed and has not run yet would find nothing, and take it for the end.
+        if reader.isBusy { throw busy(.receive) }
         return take()
     }
 
@@ -136,39 +139,41 @@ final class ConnectionCore: @unchecked Sendable {
     @usableFromInline
     func beginRead(timeout: Duration?) throws(IOError) -> ReadStep {
         if !condition.isEmpty, try isReadOver() { return .over }
-        guard !reader.isBusy else { throw busy(.receive) }
+        // Before the task suspends: on the way there it may leave the shard, and bytes may come.
+        reader.begin(timeout: timeout)
         return timeout == nil && isOwner ? .byOwner : .watched
     }
 
     /// Off the fast path: the connection ends, drains, or is cancelled.
     private func isReadOver() throws(IOError) -> Bool {
+        if condition.contains(.closing) { throw endError(.receive) }
         if condition.contains(.inputEnded) { return true }
         if condition.contains(.draining), !hasUnansweredInput, !condition.contains(.lost) {
             return true
         }
         if condition.contains(.cancelled) { throw IOError(.receive, reason: .cancelled) }
-        if condition.contains(.lost) || transport.isClosing { throw endError(.receive) }
+        if condition.contains(.lost) { throw endError(.receive) }
         return false
     }
 
     // Safety: the reader resumes the continuation exactly once.
     @usableFromInline
     func suspendReader(_ continuation: UnsafeContinuation<Void, Never>) {
-        unsafe reader.begin(continuation)
+        unsafe reader.suspend(continuation)
     }
 
     /// Waits, watching for this task's cancellation; `endRead` tells how it ended.
     @usableFromInline
-    func awaitInput(timeout: Duration?) async {
-        await reader.wait(timeout: timeout, isCancelledElsewhere: isOwner)
+    func awaitInput() async {
+        await reader.end(isCancelledElsewhere: isOwner)
     }
 
     /// Takes what the wait brought; nil at the end of the input.
     @usableFromInline
     func endRead() throws(IOError) -> ReceivedBytes? {
-        try check(reader.finish(), .receive)
+        try shard.check(reader.finish(), .receive)
         if let bytes = take() { return bytes }
-        if condition.contains(.lost), !condition.contains(.inputEnded) { throw endError(.receive) }
+        _ = try isReadOver()
         return nil
     }
 
@@ -179,7 +184,7 @@ final class ConnectionCore: @unchecked Sendable {
     /// - Returns: false when too much waits to be sent.
     @usableFromInline
     func write(_ bytes: consuming ReceivedBytes) throws(IOError) -> Bool {
-        try checkShard(.write)
+        try checkWriting()
         var moving: ReceivedBytes? = bytes
         var isQueued = false
         // Safety: `keptTransport` holds it.
@@ -194,8 +199,15 @@ final class ConnectionCore: @unchecked Sendable {
     /// - Returns: false when too much waits to be sent.
     @usableFromInline
     func write(_ bytes: [UInt8]) throws(IOError) -> Bool {
-        try checkShard(.write)
+        try checkWriting()
         return try queued(transport.write(bytes))
+    }
+
+    /// Before anything is queued: what one write throws, it has not sent.
+    @inline(__always)
+    private func checkWriting() throws(IOError) {
+        try checkShard(.write)
+        if let writer, writer.isBusy { throw busy(.write) }
     }
 
     @inline(__always)
@@ -209,35 +221,26 @@ final class ConnectionCore: @unchecked Sendable {
     @usableFromInline
     func awaitRoom(timeout: Duration?) async throws(IOError) {
         if condition.contains(.cancelled) { throw IOError(.write, reason: .cancelled) }
+        guard condition.contains(.writingPaused) else { return }
         let waiter = writer ?? Waiter(loop: loop)
         writer = waiter
         guard !waiter.isBusy else { throw busy(.write) }
         await waiter.wait(timeout: timeout, isCancelledElsewhere: isOwner)
-        try check(waiter.finish(), .write)
+        try shard.check(waiter.finish(), .write)
         if condition.contains(.lost) { throw endError(.write) }
     }
 
+    /// Waits until everything that was written was sent, or cannot be.
     func awaitEnd(timeout: Duration?) async throws(IOError) {
+        if condition.contains(.cancelled) { throw IOError(.close, reason: .cancelled) }
         if !condition.contains(.lost) {
             let waiter = closer ?? Waiter(loop: loop)
             closer = waiter
             guard !waiter.isBusy else { throw busy(.close) }
             await waiter.wait(timeout: timeout, isCancelledElsewhere: isOwner)
-            try check(waiter.finish(), .close)
+            try shard.check(waiter.finish(), .close)
         }
-        if let loss { throw loss }
-    }
-
-    @inline(__always)
-    private func check(
-        _ outcome: Waiter.Outcome,
-        _ operation: IOError.Operation
-    ) throws(IOError) {
-        switch outcome {
-        case .ready: return
-        case .cancelled: throw IOError(operation, reason: .cancelled)
-        case .deadlineExceeded: throw IOError(operation, reason: .deadlineExceeded)
-        }
+        if let error = transport.lossError { throw error }
     }
 
     private func busy(_ operation: IOError.Operation) -> IOError {
@@ -260,7 +263,7 @@ final class ConnectionCore: @unchecked Sendable {
     /// - Returns: what `body` returns.
     /// - Throws: what `body` throws.
     func own<Value>(
-        onLateError: @escaping (IOError) -> Void = { _ in },
+        onLateError: @escaping @Sendable (IOError) -> Void = { _ in },
         _ body: () async throws -> Value
     ) async throws -> Value {
         begin()
@@ -288,13 +291,33 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Closes after what was written has been sent.
     func close() {
-        first = nil
-        holdsMore = false
+        endInput()
         transport.close()
     }
 
+    /// Ends at once.
+    ///
+    /// > Thread: Any thread.
+    func abort() {
+        loop.perform { [self] in
+            endInput()
+            transport.abort()
+        }
+    }
+
+    /// Nothing is read any more, not even what was received before.
+    private func endInput() {
+        condition.insert(.closing)
+        first = nil
+        holdsMore = false
+        reader.resume()
+    }
+
     /// The handler returned: what was written is still sent.
-    func end(onLateError: @escaping (IOError) -> Void) {
+    ///
+    /// > Thread: Any thread: a task whose shard has ended goes on elsewhere.
+    func end(onLateError: @escaping @Sendable (IOError) -> Void) {
+        guard isOnShard else { return loop.perform { [self] in end(onLateError: onLateError) } }
         owner = 0
         if condition.contains(.lost) { return }
         self.onLateError = onLateError
@@ -302,9 +325,12 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// The handler threw.
+    ///
+    /// > Thread: As of `end`.
     func endThrown() {
+        guard isOnShard else { return loop.perform(endThrown) }
         owner = 0
-        transport.abort()
+        abort()
     }
 
     @inline(__always)
@@ -341,7 +367,6 @@ extension ConnectionCore: StreamHandler {
     func connectionLost(_ transport: StreamTransport, error: IOError?) {
         condition.insert(.lost)
         condition.remove(.writingPaused)
-        loss = error
         first = nil
         holdsMore = false
         reader.resume()

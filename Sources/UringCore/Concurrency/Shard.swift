@@ -53,15 +53,17 @@ public final class Shard: Sendable {
     /// - Throws: `.cancelled`, `.wrongShard`.
     public func untilDrain() async throws(IOError) {
         try check(.wait)
-        if state.isDraining { return }
+        try check(await awaitDrain(timeout: nil), .wait)
+    }
+
+    /// Waits for the drain, for a time at most.
+    func awaitDrain(timeout: Duration?) async -> Waiter.Outcome {
+        if state.isDraining { return .ready }
         let waiter = Waiter(loop: loop)
-        let key = ObjectIdentifier(waiter)
-        state.drainWaiters[key] = waiter
-        defer { state.drainWaiters[key] = nil }
-        await waiter.wait(timeout: nil, isCancelledElsewhere: false)
-        guard waiter.finish() == .ready else {
-            throw IOError(.wait, reason: .cancelled)
-        }
+        state.drainWaiters[ObjectIdentifier(waiter)] = waiter
+        await waiter.wait(timeout: timeout, isCancelledElsewhere: false)
+        loop.perform { [state] in state.drainWaiters[ObjectIdentifier(waiter)] = nil }
+        return waiter.finish()
     }
 
     /// Waits for a time on this shard's own timers; no other thread takes part.
@@ -77,7 +79,9 @@ public final class Shard: Sendable {
         state.sleepers[key] = waiter
         defer { state.sleepers[key] = nil }
         await waiter.wait(timeout: duration, isCancelledElsewhere: false)
-        if waiter.finish() == .cancelled { throw IOError(.sleep, reason: .cancelled) }
+        let outcome = waiter.finish()
+        if outcome == .deadlineExceeded { return }
+        try check(outcome, .sleep)
     }
 
     func check(_ operation: IOError.Operation) throws(IOError) {
@@ -87,6 +91,29 @@ public final class Shard: Sendable {
                 reason: .wrongShard,
                 detail: "called from elsewhere than shard \(index); use submit(to:)"
             )
+        }
+    }
+
+    /// Throws unless a wait ended because what was waited for is there.
+    @inline(__always)
+    func check(_ outcome: Waiter.Outcome, _ operation: IOError.Operation) throws(IOError) {
+        if outcome != .ready { throw error(outcome, operation) }
+    }
+
+    @inline(never)
+    private func error(_ outcome: Waiter.Outcome, _ operation: IOError.Operation) -> IOError {
+        switch outcome {
+        case .ready: preconditionFailure("a wait that ended well is no error")
+        case .cancelled: IOError(operation, reason: .cancelled)
+        case .deadlineExceeded: IOError(operation, reason: .deadlineExceeded)
+        case .elsewhere:
+            IOError(
+                operation,
+                reason: .wrongShard,
+                detail:
+                    "the task went on elsewhere than on shard \(index); start it with executorPreference"
+            )
+        case .ended: Runtime.ended(self, operation)
         }
     }
 }

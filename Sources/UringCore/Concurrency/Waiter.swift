@@ -16,23 +16,36 @@
         case cancelled
         /// The wait's own time is over.
         case deadlineExceeded
+        /// The task went on elsewhere than on the shard: it prefers no executor, or another one.
+        case elsewhere
+        /// The shard has ended.
+        case ended
+    }
+
+    private enum State {
+        case idle
+        /// A wait has begun; its task suspends, or is about to.
+        case waiting
+        /// The wait has ended; its task has not run yet.
+        case over(Outcome)
     }
 
     private let loop: EventLoop
+    @safe @exclusivity(unchecked) private var state = State.idle
     @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
-    @safe @exclusivity(unchecked) private var outcome = Outcome.ready
-    /// A task waits, or was resumed and has not run yet.
-    @safe @exclusivity(unchecked) private(set) var isBusy = false
     @safe @exclusivity(unchecked) private var timer: TimerID?
     /// Tells a late cancellation from one of the wait at hand.
-    private var number: UInt64 = 0
+    @safe @exclusivity(unchecked) private var number: UInt64 = 0
 
     init(loop: EventLoop) {
         self.loop = loop
     }
 
-    /// A task waits.
-    var isWaiting: Bool { unsafe continuation != nil }
+    /// A task waits, or was resumed and has not run yet.
+    @inline(__always)
+    var isBusy: Bool {
+        if case .idle = state { false } else { true }
+    }
 
     /// Waits for `resume`; `finish` must follow, and tells how it ended.
     ///
@@ -41,44 +54,35 @@
     ///   - isCancelledElsewhere: somebody else already watches this task for cancellation and will call
     ///     `resume(.cancelled)`; that saves registering a handler for each wait.
     func wait(timeout: Duration?, isCancelledElsewhere: Bool) async {
-        if let timeout { setTimer(timeout) }
+        begin(timeout: timeout)
+        await end(isCancelledElsewhere: isCancelledElsewhere)
+    }
+
+    // MARK: Step by step
+
+    /// Begins a wait: from here on a `resume` counts.
+    ///
+    /// Not first where the task suspends: on its way there an actor's task leaves the shard for a
+    /// moment, and what happens meanwhile must not be lost.
+    @inline(__always)
+    func begin(timeout: Duration?) {
+        precondition(!isBusy, "one task waits at a time")
+        state = .waiting
+        number &+= 1
+        if let timeout { timer = loop.addTimer(after: timeout, .target(self, tag: 0)) }
+    }
+
+    /// Suspends until the wait ends.
+    func end(isCancelledElsewhere: Bool) async {
         if isCancelledElsewhere {
             await suspend()
         } else {
-            await suspendWatchingForCancellation(number &+ 1)
+            await suspendWatchingForCancellation(number)
         }
     }
 
-    /// A task suspends here.
-    ///
-    /// Safety: the continuation is resumed exactly once, by whoever takes it out.
-    @inline(__always)
-    func begin(_ continuation: UnsafeContinuation<Void, Never>) {
-        precondition(!isBusy, "one task waits at a time")
-        isBusy = true
-        number &+= 1
-        unsafe self.continuation = continuation
-    }
-
-    /// The task goes on.
-    @inline(__always)
-    func finish() -> Outcome {
-        isBusy = false
-        return outcome
-    }
-
-    /// Ends the wait, if there is one.
-    @inline(__always)
-    func resume(_ outcome: Outcome = .ready) {
-        guard let waiting = unsafe continuation else { return }
-        unsafe continuation = nil
-        self.outcome = outcome
-        if timer != nil { clearTimer() }
-        unsafe waiting.resume()
-    }
-
     private func suspend() async {
-        await unsafe withUnsafeContinuation { unsafe begin($0) }
+        await unsafe withUnsafeContinuation { unsafe suspend($0) }
     }
 
     private func suspendWatchingForCancellation(_ number: UInt64) async {
@@ -93,20 +97,74 @@
         if number == self.number { resume(.cancelled) }
     }
 
-    private func setTimer(_ timeout: Duration) {
-        let deadline = Deadline.after(timeout, from: loop.now)
-        timer = loop.addTimer(
-            at: deadline.nanoseconds,
-            .closure { [self] in
-                timer = nil
-                resume(.deadlineExceeded)
-            }
-        )
+    /// A task suspends here.
+    ///
+    /// > Thread: Any thread: an actor's task may be elsewhere for this moment.
+    ///
+    /// Safety: the continuation is resumed exactly once, by whoever takes it out, or at once.
+    @inline(__always)
+    func suspend(_ continuation: UnsafeContinuation<Void, Never>) {
+        guard loop.isRunningHere else { return unsafe suspendElsewhere(continuation) }
+        if case .waiting = state {
+            unsafe self.continuation = continuation
+        } else {
+            unsafe continuation.resume()
+        }
+    }
+
+    // Safety: as of `suspend`.
+    @inline(never)
+    private func suspendElsewhere(_ continuation: UnsafeContinuation<Void, Never>) {
+        let isQueued = loop.callBeforeEnd { unsafe self.suspend(continuation) }
+        if !isQueued { unsafe continuation.resume() }
+    }
+
+    /// Ends the wait, if there is one.
+    @inline(__always)
+    func resume(_ outcome: Outcome = .ready) {
+        guard case .waiting = state else { return }
+        state = .over(outcome)
+        if timer != nil { clearTimer() }
+        guard let waiting = unsafe continuation else { return }
+        unsafe continuation = nil
+        unsafe waiting.resume()
+    }
+
+    /// The task goes on.
+    ///
+    /// > Thread: Any thread: where a task goes on is not ours to decide.
+    @inline(__always)
+    func finish() -> Outcome {
+        guard loop.isRunningHere else { return finishElsewhere() }
+        guard case .over(let outcome) = state else {
+            preconditionFailure("a task goes on when its wait is over")
+        }
+        state = .idle
+        return outcome
+    }
+
+    @inline(never)
+    private func finishElsewhere() -> Outcome {
+        loop.callBeforeEnd { self.state = .idle } ? .elsewhere : .ended
     }
 
     private func clearTimer() {
         guard let timer else { return }
         self.timer = nil
         loop.cancelTimer(timer)
+    }
+}
+
+extension Waiter: JobTarget {
+    /// The wait's time is over.
+    func runJob(tag: UInt8) {
+        timer = nil
+        resume(.deadlineExceeded)
+    }
+
+    /// The shard has ended: a task that is not told would wait for ever.
+    func timerDropped(tag: UInt8) {
+        timer = nil
+        resume(.ended)
     }
 }

@@ -45,17 +45,20 @@ public final class Listener: Sendable {
             shard.loop.adopt(descriptor, kind: kind, options: options, handler: core)
             session.append(core)
         }
-        await withTaskCancellationHandler {
+        try await serve(session) { [shard] in
             await withDiscardingTaskGroup { group in
-                while let core = await session.next() {
-                    group.addTask { await Self.handle(core, handler, report) }
-                }
-                await end(session)
+                repeat {
+                    while let core = await session.next() {
+                        // Said again for each: the serving task may be an actor's, that prefers nothing.
+                        group.addTask(executorPreference: shard.executor) {
+                            await Self.handle(core, handler, report)
+                        }
+                    }
+                    await end(session)
+                    // Some may have come before the end of accepting.
+                } while !session.isEmpty
             }
-        } onCancel: {
-            session.cancel()
         }
-        try checkEnd(session)
     }
 
     /// Serves every connection with a handler of the callback face, until the server drains.
@@ -72,17 +75,23 @@ public final class Listener: Sendable {
         try begin(session) { [shard, options, kind] descriptor in
             shard.loop.adopt(descriptor, kind: kind, options: options, handler: try makeHandler())
         }
-        await withTaskCancellationHandler {
+        try await serve(session) {
             _ = await session.next()
             await end(session)
-        } onCancel: {
-            session.cancel()
         }
-        try checkEnd(session)
     }
 
-    private func checkEnd(_ session: ServeSession) throws(IOError) {
-        switch session.ended {
+    /// Runs `body` on the shard, and ends the session when the calling task is cancelled.
+    private func serve(_ session: ServeSession, _ body: () async -> Void) async throws(IOError) {
+        let ended = await withTaskExecutorPreference(shard.executor) {
+            await withTaskCancellationHandler {
+                await body()
+            } onCancel: {
+                session.cancel()
+            }
+            return session.ended
+        }
+        switch ended {
         case .drained, nil: return
         case .cancelled: throw IOError(.accept, reason: .cancelled)
         case .closed: throw Runtime.ended(shard, .accept)

@@ -48,6 +48,8 @@ final class ListenerRegistry: Sendable {
             }
             let group = try open(address, options, placement, shard)
             state.groups[key] = group
+            // Whoever names the port that was taken for port 0 means the same sockets.
+            state.groups[Key(address: group.address, isOnlyIPv6: key.isOnlyIPv6)] = group
             return group
         }
     }

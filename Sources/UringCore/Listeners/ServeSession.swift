@@ -24,6 +24,9 @@ final class ServeSession: @unchecked Sendable {
         self.waiter = Waiter(loop: loop)
     }
 
+    /// No connection waits to be handled.
+    var isEmpty: Bool { accepted.isEmpty }
+
     /// A connection stands.
     func append(_ connection: ConnectionCore) {
         accepted.append(connection)
@@ -38,7 +41,7 @@ final class ServeSession: @unchecked Sendable {
             if let connection = accepted.popFirst() { return connection }
             if ended != nil { return nil }
             await waiter.wait(timeout: nil, isCancelledElsewhere: true)
-            _ = waiter.finish()
+            guard waiter.finish() == .ready else { return nil }
         }
     }
 

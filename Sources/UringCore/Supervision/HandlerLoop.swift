@@ -48,17 +48,6 @@ struct HandlerLoop: Sendable {
         shard.runtime.logger.warning(
             "the handler of \(shard) threw \(error); restart \(restart + 1) of \(policy.restartsMax) in \(delay)"
         )
-        await shard.pause(for: delay)
-    }
-}
-
-extension Shard {
-    /// Waits for a time, or for the drain, or for the calling task's cancellation.
-    fileprivate func pause(for duration: Duration) async {
-        if state.isDraining { return }
-        let waiter = Waiter(loop: loop)
-        state.drainWaiters[ObjectIdentifier(waiter)] = waiter
-        await waiter.wait(timeout: duration, isCancelledElsewhere: false)
-        state.drainWaiters[ObjectIdentifier(waiter)] = nil
+        _ = await shard.awaitDrain(timeout: delay)
     }
 }

@@ -27,7 +27,7 @@ final class Runtime: Sendable {
 
     var shardCount: Int { cpus.count }
 
-    /// All shards, in order; empty before all are ready.
+    /// All shards, in order; empty before all are ready, and after the end.
     var shards: [Shard] {
         get { started.withLock { $0 } }
         set { started.withLock { $0 = newValue } }
@@ -43,16 +43,16 @@ final class Runtime: Sendable {
 
     /// The shard with a number.
     func shard(_ index: Int) throws(IOError) -> Shard {
-        let shards = shards
-        guard !shards.isEmpty else {
-            throw IOError(.submit, reason: .closed, detail: "the server has ended")
-        }
-        guard shards.indices.contains(index) else {
+        guard (0..<shardCount).contains(index) else {
             throw IOError(
                 .submit,
                 reason: .invalidArgument,
                 detail: "there is no shard \(index); shards are 0 to \(shardCount - 1)"
             )
+        }
+        let shards = shards
+        guard shards.indices.contains(index) else {
+            throw IOError(.submit, reason: .closed, detail: "the server has ended")
         }
         return shards[index]
     }

@@ -66,10 +66,11 @@ struct ShardThread: Sendable {
             try finish(shard)
         } catch {
             report(.failed(index, error))
+            shard.beginDrain()
         }
         shard.state.end()
         loop.shutDown()
-        // They hold the loop.
+        // They hold the loop. A step that comes later finds its way by itself.
         loop.executors = nil
     }
 

@@ -65,6 +65,14 @@ extension EventLoop {
         TimerHandle(loop: self, id: addTimer(at: deadline.nanoseconds, .closure(body)))
     }
 
+    /// Runs `body` at once on the loop's thread, from elsewhere soon; never, once the loop was shut
+    /// down.
+    ///
+    /// > Thread: Any thread.
+    package func perform(_ body: @escaping @Sendable () -> Void) {
+        if isRunningHere { body() } else { callSoonThreadsafe(body) }
+    }
+
     /// Sets a timer for an internal job.
     package func addTimer(at nanoseconds: UInt64, _ job: Job) -> TimerID {
         checkOnLoop()
@@ -72,6 +80,11 @@ extension EventLoop {
         // A loop that was shut down fires no timer, and keeps nothing for one.
         if state == .shutDown { _ = timers.cancel(id) }
         return id
+    }
+
+    /// Sets a timer for an internal job, counted from the moment of the call.
+    package func addTimer(after delay: Duration, _ job: Job) -> TimerID {
+        addTimer(at: Deadline.after(delay, from: driver.base.now()).nanoseconds, job)
     }
 
     /// Takes a timer back; one that fired is left alone.
@@ -112,13 +125,25 @@ extension EventLoop {
     /// - Returns: false when the loop was shut down: the caller runs the step elsewhere.
     @inline(__always)
     package func enqueue(_ job: UnownedJob, for role: ExecutorRole) -> Bool {
-        guard isRunningHere else { return post(job, for: role) }
+        guard isRunningHere else { return post(unconditionally: .executor(job, role)) }
+        #if DEBUG
+        queuedStepCount &+= 1
+        #endif
         ready.append(.executor(job, role))
         return true
     }
 
-    private func post(_ job: UnownedJob, for role: ExecutorRole) -> Bool {
-        switch scheduler.post(unconditionally: job, for: role) {
+    /// Runs `body` on the loop's thread, even while the loop is being shut down.
+    ///
+    /// > Thread: Any thread.
+    ///
+    /// - Returns: false when the loop has ended: nothing happens on it any more.
+    package func callBeforeEnd(_ body: @escaping @Sendable () -> Void) -> Bool {
+        post(unconditionally: .closure(body))
+    }
+
+    private func post(unconditionally job: consuming Job) -> Bool {
+        switch scheduler.post(unconditionally: job) {
         case .refused: return false
         case .queued: return true
         case .queuedWakeNeeded:

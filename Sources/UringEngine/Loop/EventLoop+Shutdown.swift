@@ -36,7 +36,7 @@ extension EventLoop {
         state = .shutDown
         let now = driver.base.now()
         let leftCount = driver.base.shutDown(graceNanoseconds: end > now ? end - now : 0)
-        timers.removeAll()
+        dropTimers()
         sealInbox()
         if leftCount > 0 {
             options.log("\(leftCount) operations did not end; their memory is kept on purpose")
@@ -82,10 +82,19 @@ extension EventLoop {
         while let job = ready.popFirst() { passOn(job) }
     }
 
-    /// From here on steps of Swift tasks are refused, and run elsewhere.
+    /// Who waits for a timer is told that it never fires.
+    private func dropTimers() {
+        for job in timers.removeAll() {
+            if case .target(let target, let tag) = job { target.timerDropped(tag: tag) }
+        }
+    }
+
+    /// From here on everything is refused; steps of Swift tasks are run elsewhere.
     private func sealInbox() {
         scheduler.seal(into: &posted)
-        while let job = posted.popFirst() { passOn(job) }
+        while let job = posted.popFirst() {
+            if case .closure(let body) = job { run(body, origin: .job) } else { passOn(job) }
+        }
     }
 
     private func passOn(_ job: Job) {

@@ -66,6 +66,8 @@ public final class EventLoop: @unchecked Sendable {
     /// Who runs the steps of Swift tasks here; nil where no async face stands on the loop.
     // Safety: whoever sets them keeps them as long as the loop.
     @safe @exclusivity(unchecked) package var executors: LoopExecutors?
+    /// Steps of Swift tasks that were queued on the loop's own thread; only debug builds count them.
+    @safe @exclusivity(unchecked) package internal(set) var queuedStepCount = 0
     /// What other threads may read of this loop.
     package let heartbeat = LoopHeartbeat()
     /// Takes what users' callbacks throw.
@@ -238,6 +240,7 @@ public final class EventLoop: @unchecked Sendable {
         var metrics = counters
         let driverMetrics = driver.base.metrics
         metrics.enters = driverMetrics.enters
+        metrics.completions = driverMetrics.completions
         metrics.overflows = driverMetrics.overflows
         metrics.openConnections = openConnections
         metrics.descriptors = descriptors.count

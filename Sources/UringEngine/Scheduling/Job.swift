@@ -4,6 +4,14 @@
 package protocol JobTarget: AnyObject {
     /// Runs the job that was queued with this tag. What the tags mean is the target's own affair.
     func runJob(tag: UInt8)
+
+    /// The loop has ended before the timer that should have run this job; by default nothing happens.
+    func timerDropped(tag: UInt8)
+}
+
+extension JobTarget {
+    /// Nobody waits for it.
+    package func timerDropped(tag: UInt8) {}
 }
 
 /// One piece of work that a loop runs between two waits.

@@ -54,14 +54,15 @@ package final class Scheduler: Sendable {
         }
     }
 
-    /// Queues a step of a Swift task even after `close`: a task whose step is refused never ends.
+    /// Queues a job even after `close`: a task whose step is refused never ends.
     ///
     /// - Returns: Whether the caller has to wake the loop; `.refused` only after `seal`: then the
     ///   caller finds another place to run it.
-    package func post(unconditionally job: UnownedJob, for role: ExecutorRole) -> PostOutcome {
-        state.withLock { state in
-            guard !state.isSealed else { return .refused }
-            return enqueue(.executor(job, role), in: &state)
+    package func post(unconditionally job: consuming Job) -> PostOutcome {
+        var moving: Job? = job
+        return state.withLock { state in
+            guard !state.isSealed, let job = moving.take() else { return .refused }
+            return enqueue(job, in: &state)
         }
     }
 

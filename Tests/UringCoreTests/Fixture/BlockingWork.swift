@@ -11,6 +11,15 @@ func onThread<Value: Sendable>(
     }
 }
 
+/// Looks until `condition` holds; false when that took too long.
+func eventually(_ condition: () -> Bool) -> Bool {
+    for _ in 0..<EventGate.patienceSeconds * 1_000 {
+        if condition() { return true }
+        usleep(1_000)
+    }
+    return false
+}
+
 /// Waits for a task, but not for ever.
 func ended<Value: Sendable>(_ task: Task<Value, any Error>, _ what: String) async throws -> Value {
     let left = LeftValue<Result<Value, any Error>>()
@@ -44,6 +53,9 @@ private func runWork(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPoi
     return nil
 }
 
+/// What the global pool opens when it first needs it, and the runtime never does.
+private let ownedByDispatch: Set<String> = ["anon_inode:[timerfd]", "anon_inode:[eventpoll]"]
+
 /// The descriptors of this process and what they are, the directory's own left out.
 func openDescriptors() -> Set<String> {
     guard let directory = opendir("/proc/self/fd") else { return [] }
@@ -61,7 +73,9 @@ func openDescriptors() -> Set<String> {
             }
         }
         guard count > 0, Int32(number) != dirfd(directory) else { continue }
-        names.insert("\(number) is \(String(decoding: target.prefix(count), as: UTF8.self))")
+        let name = String(decoding: target.prefix(count), as: UTF8.self)
+        guard !ownedByDispatch.contains(name) else { continue }
+        names.insert("\(number) is \(name)")
     }
     return names
 }

@@ -12,7 +12,7 @@ struct Overdue: Error, CustomStringConvertible {
 /// Counts events on some thread, for another that waits for them.
 final class EventGate: Sendable {
     /// Far beyond what anything here takes, so that a loaded machine fails no test.
-    static let patienceSeconds = 10
+    static let patienceSeconds = 60
 
     private let semaphore = DispatchSemaphore(value: 0)
 
@@ -44,7 +44,7 @@ final class LeftValue<Value: Sendable>: Sendable {
 
     func take(_ what: String) throws -> Value {
         try gate.wait(what)
-        return try #require(value.withLock { $0 })
+        return try #require(value.withLock { $0.take() })
     }
 }
 
@@ -65,6 +65,10 @@ final class SharedCount: Sendable {
 
     var value: Int { atomic.load(ordering: .acquiring) }
 
+    func raise(to count: Int) {
+        atomic.max(count, ordering: .acquiringAndReleasing)
+    }
+
     @discardableResult
     func add(_ count: Int = 1) -> Int {
         atomic.add(count, ordering: .acquiringAndReleasing).newValue
@@ -82,5 +86,37 @@ final class CountedToken: Sendable {
 
     deinit {
         alive.add(-1)
+    }
+}
+
+/// A gate that a task waits at, opened once by any thread.
+final class TaskGate: Sendable {
+    private enum State {
+        case closed
+        case awaited(UnsafeContinuation<Void, Never>)
+        case open
+    }
+
+    private let state = Mutex(State.closed)
+
+    func open() {
+        let waiting = state.withLock { state -> UnsafeContinuation<Void, Never>? in
+            defer { state = .open }
+            guard case .awaited(let continuation) = state else { return nil }
+            return continuation
+        }
+        waiting?.resume()
+    }
+
+    /// Waits, whether or not the task is cancelled.
+    func opened() async {
+        await withUnsafeContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if case .open = state { return true }
+                state = .awaited(continuation)
+                return false
+            }
+            if isOpen { continuation.resume() }
+        }
     }
 }

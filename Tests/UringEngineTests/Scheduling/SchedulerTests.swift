@@ -165,6 +165,6 @@ private final class SchedulerExecutor: TaskExecutor {
     init(_ scheduler: Scheduler) { self.scheduler = scheduler }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        _ = scheduler.post(unconditionally: UnownedJob(job), for: .task)
+        _ = scheduler.post(unconditionally: .executor(UnownedJob(job), .task))
     }
 }

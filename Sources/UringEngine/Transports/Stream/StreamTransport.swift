@@ -12,8 +12,8 @@ internal import DequeModule
     let kind: StreamKind
     let options: StreamOptions
     @safe @exclusivity(unchecked) var condition = StreamCondition()
-    /// What `connectionLost` will be told.
-    var lossError: IOError?
+    /// What ended the stream before its time; `connectionLost` is told when everything was reaped.
+    package internal(set) var lossError: IOError?
     // Safety: retained in init, given back once, by `letGoOfHandler`.
     @safe @exclusivity(unchecked) var binding: Unmanaged<HandlerBinding>?
 
