@@ -75,9 +75,6 @@ public final class Shard: Sendable {
         try check(.sleep)
         guard !state.isOver else { throw IOError(.sleep, reason: .closed) }
         let waiter = Waiter(loop: loop)
-        let key = ObjectIdentifier(waiter)
-        state.sleepers[key] = waiter
-        defer { state.sleepers[key] = nil }
         await waiter.wait(timeout: duration, isCancelledElsewhere: false)
         let outcome = waiter.finish()
         if outcome == .deadlineExceeded { return }

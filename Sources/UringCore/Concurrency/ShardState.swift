@@ -15,8 +15,6 @@ final class ShardState: @unchecked Sendable {
     var hasServed = false
     /// Those that wait for the drain.
     var drainWaiters: [ObjectIdentifier: Waiter] = [:]
-    /// Those that wait for a time.
-    var sleepers: [ObjectIdentifier: Waiter] = [:]
     /// What accepts here, to be told of the drain.
     var sessions: [ObjectIdentifier: ServeSession] = [:]
 
@@ -40,7 +38,6 @@ final class ShardState: @unchecked Sendable {
         isDraining = true
         for session in sessions.values { session.end(.closed) }
         for waiter in drainWaiters.values { waiter.resume() }
-        for waiter in sleepers.values { waiter.resume(.cancelled) }
     }
 }
 

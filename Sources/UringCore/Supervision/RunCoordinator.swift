@@ -59,7 +59,9 @@ struct RunCoordinator {
         return failure
     }
 
-    /// The drain's timers need a descriptor of the pool's own. It is opened with the first one, and
+    /// The drain's timers need a descriptor of the pool's own.
+    ///
+    /// It is opened with the first one, and
     /// libdispatch traps when that fails: in a server whose connections have taken all, say.
     private func warmUp() async {
         try? await Task.sleep(for: .milliseconds(1))

@@ -5,15 +5,6 @@ import Testing
 
 /// Tasks of a shard that outlive the run: each goes on and ends, somewhere.
 @Suite(.serialized) struct LateStepTests {
-    @Test func aTaskThatSleepsOverTheEndGoesOn() async throws {
-        let left = LeftValue<Task<Void, any Error>>()
-        try await withShards { run in
-            left.put(run.task { _ in try await Task.sleep(for: .milliseconds(200)) })
-        } whenEnded: {
-            try await ended(try left.take("a task"), "a task that slept over the end")
-        }
-    }
-
     @Test func aTaskAtAGateGoesOnAfterTheEnd() async throws {
         let gate = TaskGate()
         let left = LeftValue<Task<[IOError.Reason?], any Error>>()
@@ -118,12 +109,11 @@ import Testing
         let over = EventGate()
         try await withShards(configure: { $0.drainTimeout = .milliseconds(100) }) { run in
             let inside = EventGate()
-            let address = try await run.serve(
-                onConnectionError: {
-                    outcomes.append(($0 as? IOError)?.reason)
-                    over.open()
-                }
-            ) { connection in
+            let note: @Sendable (any Error) -> Void = {
+                outcomes.append(($0 as? IOError)?.reason)
+                over.open()
+            }
+            let address = try await run.serve(onConnectionError: note) { connection in
                 let token = CountedToken(alive)
                 inside.open()
                 await gate.opened()

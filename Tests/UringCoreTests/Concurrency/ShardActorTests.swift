@@ -55,7 +55,7 @@ import Testing
     @Test func anActorSleepsAndWaitsOnItsShard() async throws {
         try await withShards { run in
             let actor = Resident(run.shards[0])
-            let sleep = try await ended(Task { try await actor.sleep() }, "a sleep")
+            let sleep = try await ended(Task { try await actor.rest() }, "a sleep")
             let waiting = Task { try await actor.untilDrain() }
             run.drain()
             let wait = try await ended(waiting, "a wait")
@@ -218,7 +218,7 @@ private actor Resident {
         return isOnShard
     }
 
-    func sleep() async throws -> Bool {
+    func rest() async throws -> Bool {
         try await shard.sleep(for: .milliseconds(1))
         return shard.isCurrent
     }

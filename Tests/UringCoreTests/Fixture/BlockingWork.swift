@@ -15,7 +15,7 @@ func onThread<Value: Sendable>(
 func eventually(_ condition: () -> Bool) -> Bool {
     for _ in 0..<EventGate.patienceSeconds * 1_000 {
         if condition() { return true }
-        usleep(1_000)
+        _ = poll(nil, 0, 1)
     }
     return false
 }

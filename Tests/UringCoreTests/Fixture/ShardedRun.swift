@@ -208,7 +208,7 @@ func withShards(
     whenEnded: () async throws -> Void = {}
 ) async throws {
     // The first timer of the global pool opens descriptors that stay.
-    try await Task.sleep(for: .nanoseconds(1))
+    try await eventually("a first look") { true }
     let descriptorsBefore = openDescriptors()
     var configuration = Configuration()
     configuration.loop.memoryLock = .off

@@ -22,13 +22,16 @@ func makeSupervisor(
         (_, options) throws(IOError) in try EventLoop(options)
     }
 ) -> Supervisor {
-    // The plan of cores is only laid out here: `cpus` takes its place.
-    try! Supervisor(
-        configuration: configuration,
-        logger: nil,
-        cpus: Array(repeating: nil, count: shardCount),
-        makeLoop: makeLoop
-    )
+    do {
+        return try Supervisor(
+            configuration: configuration,
+            logger: nil,
+            cpus: Array(repeating: nil, count: shardCount),
+            makeLoop: makeLoop
+        )
+    } catch {
+        fatalError("the configuration of a test can be used: \(error)")
+    }
 }
 
 /// A run of a supervisor in the background of a test.
