@@ -31,6 +31,8 @@ extension LoopOptions {
                 in: .milliseconds(1) ... .seconds(3_600),
                 "1 millisecond to 1 hour"
             ),
+            // A spin of an hour is a test's; it is bounded like the others.
+            Self.duration("spin", spin, in: .zero ... .seconds(3_600), "0 to 1 hour"),
             Self.whole("loopCount", loopCount, in: 1...65_536),
         ]
         .compactMap(\.self).first ?? limits.badField

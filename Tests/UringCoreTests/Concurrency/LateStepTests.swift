@@ -107,19 +107,21 @@ import Testing
         let alive = SharedCount()
         let outcomes = SharedList<IOError.Reason?>()
         let over = EventGate()
-        try await withShards(configure: { $0.drainTimeout = .milliseconds(100) }) { run in
+        let impatient: (inout Configuration) -> Void = { $0.drainTimeout = .milliseconds(100) }
+        try await withShards(configure: impatient) { run in
             let inside = EventGate()
             let note: @Sendable (any Error) -> Void = {
                 outcomes.append(($0 as? IOError)?.reason)
                 over.open()
             }
-            let address = try await run.serve(onConnectionError: note) { connection in
+            let hold: @Sendable (Connection) async throws -> Void = { connection in
                 let token = CountedToken(alive)
                 inside.open()
                 await gate.opened()
                 withExtendedLifetime(token) {}
                 _ = try await connection.read()
             }
+            let address = try await run.serve(onConnectionError: note, hold)
             let client = try await onThread {
                 let client = try BlockingClient(to: address)
                 try inside.wait("a handler")

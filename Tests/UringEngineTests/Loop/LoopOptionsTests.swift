@@ -36,6 +36,7 @@ import UringTesting
         + whole("limits.completionsPerTickMax", \.limits.completionsPerTickMax, far + [0, 65_537])
         + whole("limits.connectionsMax", \.limits.connectionsMax, far + [4_000_001])
         + durations("quarantine", \.quarantine, [.nanoseconds(-1), .seconds(3_601), longest])
+        + durations("spin", \.spin, [.nanoseconds(-1), .seconds(3_601), longest])
         + durations(
             "submissionPollIdle",
             \.submissionPollIdle,
@@ -116,6 +117,7 @@ import UringTesting
         options.bufferBytes = 16_777_216
         options.bufferCount = 32_768
         options.quarantine = .seconds(3_600)
+        options.spin = .seconds(3_600)
         options.submissionPollIdle = .seconds(3_600)
         options.loopCount = 65_536
         options.limits.timersPerTickMax = 1_000_000_000
