@@ -207,7 +207,8 @@ final class ConnectionCore: @unchecked Sendable {
     @inline(__always)
     private func checkWriting() throws(IOError) {
         try checkShard(.write)
-        if let writer, writer.isBusy { throw busy(.write) }
+        // Only then does anybody wait to write; asking always would count a reference.
+        if condition.contains(.writingPaused), let writer, writer.isBusy { throw busy(.write) }
     }
 
     @inline(__always)
