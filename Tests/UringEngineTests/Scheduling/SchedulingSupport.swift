@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 
 @testable import UringEngine
@@ -10,28 +11,14 @@ final class RecordingTarget: JobTarget {
 }
 
 /// A waker that a thread can wait for: it counts, so that a wake before the wait is not lost.
-final class SemaphoreWaker: Waker, @unchecked Sendable {
-    // Sendable unchecked: sem_post(3) and sem_wait(3) are made for this; the pointer never changes.
-    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+final class SemaphoreWaker: Waker {
+    private let semaphore = DispatchSemaphore(value: 0)
 
-    init() { sem_init(semaphore, 0, 0) }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func wake() { sem_post(semaphore) }
+    func wake() { semaphore.signal() }
 
     /// Waits at most `seconds`; a lost wake-up must fail a test, not hang it.
     func wait(seconds: Int) -> Bool {
-        var until = timespec()
-        clock_gettime(CLOCK_REALTIME, &until)
-        until.tv_sec += seconds
-        while sem_timedwait(semaphore, &until) != 0 {
-            if errno != EINTR { return false }
-        }
-        return true
+        semaphore.wait(timeout: .now() + .seconds(seconds)) == .success
     }
 }
 
