@@ -52,6 +52,16 @@ struct InfoTests {
         #expect(info["buffers.count"] != nil)
     }
 
+    /// The second setting of a ring is the cap.
+    @Test func saysWhyTheKernelsWorkersAreNotCapped() throws {
+        let refusal = Strace.injecting("io_uring_register", "error=EINVAL:when=2")
+        let (tool, output) = try run(wrapper: refusal)
+        #expect(tool.end == .status(0))
+        let lines = output.split(separator: "\n").filter { $0.contains("worker_cap") }
+        #expect(lines.count == 1)
+        #expect(lines.first?.hasSuffix(" worker_cap off: the kernel says EINVAL (22)") == true)
+    }
+
     @Test func isReadByPythonsOwnTool() throws {
         let command = ["sh", "-c", "\"$1\" info --json | python3 -m json.tool", "sh"]
         let pipeline = try ChildProcess(command + [Programs.uringcore])

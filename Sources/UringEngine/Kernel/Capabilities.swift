@@ -42,4 +42,6 @@ public enum KernelFeature: String, Hashable, Sendable, CaseIterable {
     case registeredRing = "registered_ring"
     /// Waits that are not counted as waiting for I/O.
     case noIOWait = "no_iowait"
+    /// A cap on the kernel's worker threads for calls that block.
+    case workerCap = "worker_cap"
 }

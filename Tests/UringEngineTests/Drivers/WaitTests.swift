@@ -119,6 +119,38 @@ struct WaitTests {
         }
     }
 
+    /// The kernel may end any poll at any time; here a cancel makes it do so.
+    @Test(arguments: [[], [.multishotPoll]] as [Set<KernelFeature>])
+    func theWakersPollIsArmedAgainWhenItEnds(off: Set<KernelFeature>) throws {
+        let harness = try DriverHarness { $0.featuresOff = off }
+        let driver = harness.driver
+        try driver.submitAndWait(.poll)
+        for _ in 0..<20 {
+            let cancel = harness.token(.cancel)
+            driver.cancel(cancel, target: .driverOwn(.waker))
+            #expect(try harness.rest(of: cancel).map(\.result) == [0], "it was armed")
+            let deadline = driver.now() + DriverHarness.patience
+            while driver.isWakerArmed, driver.now() < deadline {
+                try driver.submitAndWait(.deadline(deadline))
+                #expect(harness.reap().isEmpty)
+            }
+            #expect(!driver.isWakerArmed, "its end was seen")
+
+            let wakes = driver.metrics.wakes
+            let thread = try Self.startThread(waking: driver.waker)
+            while driver.metrics.wakes == wakes {
+                try driver.submitAndWait(.deadline(deadline))
+                #expect(harness.reap().isEmpty)
+                try #require(driver.now() < deadline, "a wake that is lost")
+            }
+            pthread_join(thread, nil)
+            // An eventfd that was written before reports once more to a new poll.
+            try driver.submitAndWait(.poll)
+            #expect(harness.reap().isEmpty)
+        }
+        #expect(driver.operationsInFlight == (driver.isWakerArmed ? 1 : 0), "the waker's poll")
+    }
+
     @Test func anIdleWaitMakesNoEnters() throws {
         let harness = try DriverHarness()
         let driver = harness.driver

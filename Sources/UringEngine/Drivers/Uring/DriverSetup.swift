@@ -82,11 +82,7 @@ struct DriverSetup {
         _ options: UringDriverOptions,
         _ report: inout FeatureReport
     ) {
-        // EINVAL before Linux 5.15: then the kernel's own, larger limits hold.
-        _ = ring.capWorkers(
-            bounded: options.boundedWorkersMax,
-            unbounded: options.unboundedWorkersMax
-        )
+        capWorkers(ring, options, &report)
         if options.featuresOff.contains(.registeredRing) {
             report.note(.registeredRing, isOn: false, FeatureReport.masked)
         } else if let errno = ring.registerDescriptor() {
@@ -101,6 +97,24 @@ struct DriverSetup {
             report.note(.noIOWait, isOn: true, "the kernel has it")
         } else {
             report.note(.noIOWait, isOn: false, "the kernel does not have it (Linux 6.15)")
+        }
+    }
+
+    /// Without a cap each blocking call gets a thread of its own: 400 splices made 400.
+    private static func capWorkers(
+        _ ring: UringRing,
+        _ options: UringDriverOptions,
+        _ report: inout FeatureReport
+    ) {
+        guard !options.featuresOff.contains(.workerCap) else {
+            return report.note(.workerCap, isOn: false, FeatureReport.masked)
+        }
+        let (bounded, unbounded) = (options.boundedWorkersMax, options.unboundedWorkersMax)
+        if let errno = ring.capWorkers(bounded: bounded, unbounded: unbounded) {
+            // EINVAL before Linux 5.15: then the kernel's own, larger limits hold.
+            report.note(.workerCap, isOn: false, "the kernel says \(errno)")
+        } else {
+            report.note(.workerCap, isOn: true, "\(bounded) for files, \(unbounded) for the rest")
         }
     }
 }
