@@ -34,23 +34,25 @@ sanitize:
 	@scripts/setup build test
 	@TEST_FLAGS="$(TEST_FLAGS)" TEST_ARGS="$(TEST_ARGS)" scripts/sanitize $(SANITIZERS)
 
-# A smoke run is spared the second build of SwiftNIO, a minute of two CPUs.
+# A smoke run makes do with the static programs: half of the builds, two minutes of two CPUs less.
 WHOLE := $(if $(findstring --smoke,$(BENCH_ARGS)),,whole)
 STATIC := -c release --static-swift-stdlib
 
 bench:
 	@scripts/setup build bench
-	@swift build -c release --product uringcore
-	@swift build -c release --product UringMicroBenchmarks
 	@swift build $(STATIC) --product uringcore --scratch-path .build-static
 	@swift build $(STATIC) --package-path Benchmarks/NIO --scratch-path .build-nio-static
+	@$(if $(WHOLE),swift build -c release --product uringcore)
+	@$(if $(WHOLE),swift build -c release --product UringMicroBenchmarks)
+	@$(if $(WHOLE),swift build -c release --product UringMessagingBenchmarks)
 	@$(if $(WHOLE),swift build -c release --package-path Benchmarks/NIO --scratch-path .build-nio)
 	@python3 Benchmarks/bench.py \
-		--uringcore .build/release/uringcore \
 		--uringcore-static .build-static/release/uringcore \
 		--nio-static .build-nio-static/release/nio-echo \
-		$(if $(WHOLE),--nio .build-nio/release/nio-echo) \
-		--micro .build/release/UringMicroBenchmarks \
+		$(if $(WHOLE),--uringcore .build/release/uringcore --nio .build-nio/release/nio-echo) \
+		$(if $(WHOLE),--micro .build/release/UringMicroBenchmarks) \
+		$(if $(WHOLE),--messaging .build/release/UringMessagingBenchmarks) \
+		$(if $(WHOLE),--nio-messaging .build-nio/release/nio-messaging) \
 		$(BENCH_ARGS)
 
 docs:

@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from harness import allocations, enters, gates, idle, instructions, machine, micro, plots
+from harness import allocations, enters, gates, idle, instructions, machine, messaging, micro
+from harness import plots
 from harness import report, shards, throughput
 from harness.entrants import all_servers, those_that_run
 from harness.load import Load
@@ -18,7 +19,8 @@ from harness.servers import HarnessError
 FOLDER = Path(__file__).resolve().parent
 BUILD = FOLDER / ".build-c"
 PYTHON_PACKAGES = FOLDER.parent / ".build-python"  # Where scripts/setup puts uvloop and matplotlib.
-SECTIONS = ["throughput", "shards", "instructions", "allocations", "enters", "idle", "micro"]
+SECTIONS = ["throughput", "shards", "instructions", "allocations", "enters", "idle", "micro",
+            "messaging"]
 SMOKE_SECTIONS = ["throughput", "instructions", "allocations"]
 
 
@@ -26,13 +28,16 @@ def parse_options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uringcore", type=Path, metavar="PATH", help="the uringcore program")
     parser.add_argument("--uringcore-static", type=Path, metavar="PATH",
-                        help="the same linked with --static-swift-stdlib, for callgrind")
+                        help="the same linked with --static-swift-stdlib, for callgrind; for "
+                             "everything when --uringcore isn't given")
     parser.add_argument("--nio", type=Path, metavar="PATH", help="the SwiftNIO echo")
     parser.add_argument("--nio-static", type=Path, metavar="PATH",
-                        help="the same linked with --static-swift-stdlib; serves for all that "
-                             "--nio is for when that isn't given")
+                        help="the same linked with --static-swift-stdlib, likewise")
     parser.add_argument("--micro", type=Path, metavar="PATH",
                         help="the program that measures the loop's steps")
+    parser.add_argument("--messaging", type=Path, metavar="PATH",
+                        help="the program that measures messages between shards")
+    parser.add_argument("--nio-messaging", type=Path, metavar="PATH", help="SwiftNIO's likewise")
     parser.add_argument("--styles", default="callback,async",
                         help="of uringcore, comma-separated; default callback,async")
     parser.add_argument("--rounds", type=positive_integer, default=5)
@@ -47,7 +52,7 @@ def parse_options():
     parser.add_argument("--quiet", action="store_true", help="no progress lines")
     options = parser.parse_args()
     for path in (options.uringcore, options.uringcore_static, options.nio, options.nio_static,
-                 options.micro):
+                 options.micro, options.messaging, options.nio_messaging):
         if path and not path.is_file():
             parser.error(f"{path} is not a file")
     if options.smoke:
@@ -63,6 +68,8 @@ def parse_options():
     options.sections = [name for name in SECTIONS if name in chosen]
     if options.micro is None and "micro" in options.sections:
         options.sections.remove("micro")
+    if options.messaging is None and "messaging" in options.sections:
+        options.sections.remove("messaging")
     options.say = silent if options.quiet else say
     return options
 
@@ -109,7 +116,13 @@ def section_runs(servers, load, options):
         "enters": lambda: enters.measure(on_uring, ROWS[0], load, options),
         "idle": lambda: idle.measure(servers, load, options),
         "micro": lambda: micro.measure(options.micro, options),
+        "messaging": lambda: messaging.measure(messengers(options), BUILD, options),
     }
+
+
+def messengers(options):
+    programs = {"uringcore": options.messaging, "nio": options.nio_messaging}
+    return {name: program for name, program in programs.items() if program}
 
 
 def choose_servers(load, options):

@@ -5,7 +5,8 @@ import PackageDescription
 let package = Package(
     name: "nio-echo",
     products: [
-        .executable(name: "nio-echo", targets: ["NIOEcho"])
+        .executable(name: "nio-echo", targets: ["NIOEcho"]),
+        .executable(name: "nio-messaging", targets: ["NIOMessaging"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2")
@@ -23,6 +24,14 @@ let package = Package(
                 .enableUpcomingFeature("MemberImportVisibility"),
                 .treatAllWarnings(as: .error),
             ]
-        )
+        ),
+        .executableTarget(
+            name: "NIOMessaging",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+        ),
     ]
 )

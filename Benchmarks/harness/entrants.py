@@ -17,7 +17,8 @@ def all_servers(build, options):
     """The table. The first entry is the reference that every ratio refers to.
 
     A further server is one more entry: it prints `ready` as a line once it listens, echoes what
-    it receives, and ends with status 0 on SIGTERM.
+    it receives, and ends with status 0 on SIGTERM. A Swift server's static build serves for all
+    when it is the only one: a smoke run is spared the others.
     """
     return [
         Server("c-uring", address, build / "echo_uring", uses_io_uring=True),
@@ -33,11 +34,12 @@ def all_servers(build, options):
 
 def _uringcore(options):
     rivals = {"callback": "nio-channel", "async": "nio-async"}
-    for style in options.styles.split(",") if options.uringcore else []:
+    binary = options.uringcore or options.uringcore_static
+    for style in options.styles.split(",") if binary else []:
         yield Server(
             f"uringcore-{style}",
             lambda port, style=style: ["echo", *address(port), "--style", style],
-            options.uringcore,
+            binary,
             static_binary=options.uringcore_static,
             # Valgrind 3.19 crashes in the shared Swift concurrency runtime.
             needs_static_binary=True,
@@ -49,7 +51,6 @@ def _uringcore(options):
 
 
 def _swift_nio(options):
-    """Without the shared build the static one serves everywhere: one build less for a smoke run."""
     binary = options.nio or options.nio_static
     if binary is None:
         return

@@ -12,6 +12,7 @@ SECTIONS = (
     ("io_uring_enter calls a request", "enters", tables.enters),
     ("Idle connections", "idle", tables.idle),
     ("Steps of the loop", "micro", tables.micro),
+    ("Messages between two loops", "messaging", tables.messaging),
 )
 
 

@@ -143,3 +143,19 @@ def micro(rows, context):
     lines = [[row["name"], f"{row['nanoseconds']:.1f}", f"{row['target']:.0f}",
               target.at_most(row["nanoseconds"], row["target"])] for row in rows]
     return _table(["step", "ns", "target", ""], lines)
+
+
+def messaging(figures, context):
+    columns = [("one_way_awake_ns", "one way, awake"), ("one_way_parked_ns", "one way, asleep"),
+               ("round_trip_awake_ns", "there and back, awake"),
+               ("round_trip_parked_ns", "there and back, asleep"),
+               ("eventfd_writes_in_1000_posts", "eventfd writes in 1,000 posts")]
+    return _table(["", *(title for _, title in columns)], [
+        [f"`{name}`", *(_messaging_cell(own, key) for key, _ in columns)]
+        for name, own in figures.items()])
+
+
+def _messaging_cell(figures, key):
+    if key not in figures:
+        return "–"
+    return f"{figures[key]:,.0f}" + (" ns" if key.endswith("_ns") else "")

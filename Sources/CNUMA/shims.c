@@ -2,11 +2,14 @@
 #include "CNUMA.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <numa.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 int cn_allowed_cpus(int *cpus, int capacity) {
     cpu_set_t *set = CPU_ALLOC(CN_CPUS_MAX);
@@ -64,6 +67,13 @@ long long cn_clock_nanoseconds(int clock) {
 // is bound.
 int cn_node_of_cpu(int cpu) { return numa_available() < 0 ? -1 : numa_node_of_cpu(cpu); }
 
+// mbind(2) itself, because numa_tonode_memory prints to standard error where that is denied, and binds
+// strictly: with a node's memory used up the process would be killed instead of served from another.
 void cn_prefer_node(void *base, size_t bytes, int node) {
-    if (node >= 0 && numa_available() >= 0) numa_tonode_memory(base, bytes, node);
+    enum { word_bits = 8 * sizeof(unsigned long), nodes_max = 1024 };
+    unsigned long nodes[nodes_max / word_bits] = {0};
+    if (node < 0 || node >= nodes_max) return;
+    nodes[node / word_bits] = 1UL << (node % word_bits);
+    // The kernel reads one bit less than it is told of.
+    syscall(SYS_mbind, base, bytes, MPOL_PREFERRED, nodes, nodes_max + 1UL, 0UL);
 }

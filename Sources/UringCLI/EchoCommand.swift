@@ -17,20 +17,24 @@ struct EchoCommand: AsyncParsableCommand {
     var host = "127.0.0.1"
 
     @Option(help: "The port to listen on; 0 takes a free one.")
-    var port: UInt16 = 7000
+    var port: OptionText = "7000"
 
     @Option(help: "Listen on a Unix-domain socket at this path instead.")
     var unix: String?
 
     @Option(
-        help:
-            "How the handler is written: \(EchoServer.Style.allCases.map(\.rawValue).joined(separator: ", "))."
+        help: "How the handler is written: \(styles.joined(separator: ", ")).",
+        completion: .list(styles)
     )
-    var style = EchoServer.Style.callback
+    var style: OptionText = "callback"
 
     func run() async throws {
         let server = try ExitStatus.checkingSettings { () throws in
-            try EchoServer(configuration: .fromEnvironment(), endpoint: endpoint(), style: style)
+            try EchoServer(
+                configuration: .fromEnvironment(),
+                endpoint: endpoint(),
+                style: style.choice("--style")
+            )
         }
         do {
             try await server.run()
@@ -41,10 +45,11 @@ struct EchoCommand: AsyncParsableCommand {
     }
 
     private func endpoint() throws -> Endpoint {
+        let port = try UInt16(port.whole("--port", in: 0...Int(UInt16.max)))
         let endpoint = unix.map { Endpoint.unix(path: $0) } ?? .tcp(host: host, port: port)
         _ = try endpoint.resolve()
         return endpoint
     }
-}
 
-extension EchoServer.Style: ExpressibleByArgument {}
+    private static let styles = EchoServer.Style.allCases.map(\.rawValue)
+}

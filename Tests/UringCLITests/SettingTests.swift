@@ -68,8 +68,30 @@ struct SettingTests {
     }
 
     @Test(arguments: [
-        ["echo", "--style", "poem"], ["echo", "--port", "65536"], ["echo", "--port", "-1"],
-        ["echo", "--port", "http"], ["echo", "--frobnicate"], ["echo", "extra"], ["frobnicate"],
+        ("--port", "65536", "a whole number from 0 to 65535"),
+        ("--port", "99999999999999999999", "a whole number from 0 to 65535"),
+        ("--port", "http", "a whole number from 0 to 65535"),
+        ("--port", "+7", "a whole number from 0 to 65535"),
+        ("--port", "", "a whole number from 0 to 65535"),
+        ("--style", "poem", "callback, async"),
+        ("--style", "poem\n", "callback, async"),
+    ])
+    func endWith78AndOneLineForAnOptionsValue(
+        _ option: String,
+        _ value: String,
+        _ accepted: String
+    ) throws {
+        let result = try run(["echo", option, value])
+        #expect(result.end == .status(78))
+        #expect(result.output.isEmpty)
+        let shown = value.replacing("\n", with: "\\n")
+        let line = "uringcore: \(option)='\(shown)' is not accepted: use \(accepted)"
+        #expect(result.errors == [line])
+    }
+
+    @Test(arguments: [
+        ["echo", "--port"], ["echo", "--port", "-1"], ["echo", "--frobnicate"], ["echo", "extra"],
+        ["frobnicate"],
     ])
     func endWithAUsageErrorForWhatIsNoArgument(_ arguments: [String]) throws {
         let result = try run(arguments)

@@ -31,7 +31,8 @@ long long cn_clock_nanoseconds(int clock);
 /// The NUMA node of `cpu`, or -1 when the machine or its policy does not tell.
 int cn_node_of_cpu(int cpu);
 
-/// Asks that untouched pages of this range come from `node`; best effort.
+/// Asks that untouched pages of this range, which begins at a page, come from `node` while it has
+/// any; best effort, and silent.
 void cn_prefer_node(void *base, size_t bytes, int node);
 
 #endif

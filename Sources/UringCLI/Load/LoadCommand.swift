@@ -31,13 +31,13 @@ struct LoadCommand: ParsableCommand {
     var target: String
 
     @Option(help: "Connections, \(text(of: LoadPlan.connectionsRange)).")
-    var connections: Int
+    var connections: OptionText
 
     @Option(help: "Bytes of a message, \(text(of: LoadPlan.messageBytesRange)).")
-    var bytes: Int
+    var bytes: OptionText
 
     @Option(help: "Seconds to measure, at most \(Int(LoadPlan.secondsMax)); fractions count.")
-    var seconds: Double
+    var seconds: OptionText
 
     @Option(
         help: """
@@ -45,27 +45,20 @@ struct LoadCommand: ParsableCommand {
             (default: 1, with --rate \(LoadPlan.pipelineRange.upperBound))
             """
     )
-    var pipeline: Int?
+    var pipeline: OptionText?
 
     @Option(
         help: "Requests a second over all connections, \(text(of: LoadPlan.rateRange)): open loop."
     )
-    var rate: Int?
+    var rate: OptionText?
 
     @Flag(help: "Print the report as one JSON object.")
     var json = false
 
-    func validate() throws {
-        do {
-            try plan.check()
-        } catch {
-            throw ValidationError("\(error)")
-        }
-    }
-
     func run() throws {
         let logger = Logger(label: "uringcore") { StreamLogHandler.standardError(label: $0) }
         let run = try ExitStatus.checkingSettings { () throws in
+            let plan = try plan()
             let configuration = try Configuration.fromEnvironment()
             for warning in configuration.warnings { logger.warning("\(warning)") }
             return try LoadRun(plan, to: LoadTarget(target), configuration: configuration) {
@@ -80,13 +73,14 @@ struct LoadCommand: ParsableCommand {
         }
     }
 
-    private var plan: LoadPlan {
+    private func plan() throws(ConfigurationError) -> LoadPlan {
         var plan = LoadPlan()
-        plan.connections = connections
-        plan.messageBytes = bytes
-        plan.seconds = seconds
-        plan.pipeline = pipeline
-        plan.rate = rate
+        plan.connections = try connections.whole("--connections", in: LoadPlan.connectionsRange)
+        plan.messageBytes = try bytes.whole("--bytes", in: LoadPlan.messageBytesRange)
+        plan.seconds = try seconds.number("--seconds", atMost: LoadPlan.secondsMax)
+        plan.pipeline = try pipeline?.whole("--pipeline", in: LoadPlan.pipelineRange)
+        plan.rate = try rate?.whole("--rate", in: LoadPlan.rateRange)
+        try plan.check()
         return plan
     }
 

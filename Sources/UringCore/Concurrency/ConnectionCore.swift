@@ -246,15 +246,24 @@ final class ConnectionCore: @unchecked Sendable {
 
     // MARK: The task that owns it
 
+    /// The calling task handles this connection from here on; its cancellation comes by `cancelOwner`.
+    func begin() {
+        owner = cu_current_task()
+    }
+
     /// Runs what handles this connection, watching its task for cancellation as a whole; the connection
     /// is closed when `body` returns and reset when it throws.
     ///
-    /// - Parameter onLateError: told when the connection fails after `body` has returned.
+    /// - Parameters:
+    ///   - onLateError: told when the connection fails after `body` has returned.
+    ///   - body: uses the connection.
+    /// - Returns: what `body` returns.
+    /// - Throws: what `body` throws.
     func own<Value>(
         onLateError: @escaping (IOError) -> Void = { _ in },
         _ body: () async throws -> Value
     ) async throws -> Value {
-        owner = cu_current_task()
+        begin()
         do {
             let value = try await withTaskCancellationHandler(operation: body) { cancelOwner() }
             end(onLateError: onLateError)
@@ -285,7 +294,7 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// The handler returned: what was written is still sent.
-    private func end(onLateError: @escaping (IOError) -> Void) {
+    func end(onLateError: @escaping (IOError) -> Void) {
         owner = 0
         if condition.contains(.lost) { return }
         self.onLateError = onLateError
@@ -293,7 +302,7 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// The handler threw.
-    private func endThrown() {
+    func endThrown() {
         owner = 0
         transport.abort()
     }

@@ -9,6 +9,7 @@ extension Shard {
     ///   - endpoint: where to.
     ///   - timeout: how long it may take.
     ///   - options: how the stream behaves.
+    /// - Returns: the connection.
     /// - Throws: what connect(2) says, naming the address; `.deadlineExceeded`, `.cancelled`,
     ///   `.invalidArgument`, `.wrongShard`.
     public func connect(
@@ -30,6 +31,7 @@ extension Shard {
     ///   - timeout: how long connecting may take.
     ///   - options: how the stream behaves.
     ///   - body: uses the connection.
+    /// - Returns: what `body` returns.
     /// - Throws: as of `connect(to:timeout:options:)`, and what `body` throws.
     public func withConnection<Value>(
         to endpoint: Endpoint,

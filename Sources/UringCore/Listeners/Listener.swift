@@ -88,9 +88,18 @@ public final class Listener: Sendable {
         _ handler: @Sendable (Connection) async throws -> Void,
         _ report: @escaping @Sendable (any Error) -> Void
     ) async {
+        // Not by `own`: each further asynchronous frame is memory of every idle connection, and with one
+        // more than these a task takes a second block of 1,000 bytes.
+        core.begin()
         do {
-            try await core.own(onLateError: report) { try await handler(Connection(core: core)) }
+            try await withTaskCancellationHandler {
+                try await handler(Connection(core: core))
+            } onCancel: {
+                core.cancelOwner()
+            }
+            core.end(onLateError: report)
         } catch {
+            core.endThrown()
             report(error)
         }
     }
@@ -136,6 +145,7 @@ extension Shard {
     ///   - endpoint: where.
     ///   - options: how sockets listen and accepted streams behave; nil takes the configuration's.
     ///   - placement: whether every shard has a socket of its own.
+    /// - Returns: this shard's part in the address.
     /// - Throws: EADDRINUSE, EADDRNOTAVAIL, EACCES and others of bind(2) and listen(2), naming the address;
     ///   `.closed` when the server drains; `.wrongShard`.
     public func listen(

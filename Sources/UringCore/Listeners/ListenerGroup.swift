@@ -46,7 +46,9 @@ final class ListenerGroup: Sendable {
     ///
     /// > Thread: On the shard.
     ///
-    /// - Parameter take: gets each connection as a descriptor that it owns.
+    /// - Parameters:
+    ///   - shard: the caller's.
+    ///   - take: gets each connection as a descriptor that it owns.
     /// - Throws: `.busy` when the shard serves this address already, `.closed` after the drain began.
     func beginServing(
         on shard: Shard,

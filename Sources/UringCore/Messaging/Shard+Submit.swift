@@ -10,6 +10,7 @@ extension Shard {
     /// - Parameters:
     ///   - target: the number of a shard, this one's included.
     ///   - body: runs on that shard between two waits; it must not block.
+    /// - Returns: what `body` returns.
     /// - Throws: what `body` throws; `IOError` with `.invalidArgument` for a number that no shard has, with
     ///   `.closed` when that shard has ended: then `body` never ran.
     public func submit<Value: Sendable>(

@@ -18,6 +18,7 @@ public struct PinnedThread: @unchecked Sendable {
     ///   - cpu: the CPU to bind to.
     ///   - isDetached: nobody will join it.
     ///   - body: what runs on it.
+    /// - Returns: the thread, to be joined unless it is detached.
     /// - Throws: EAGAIN of pthread_create(3).
     @discardableResult
     public static func start(
@@ -32,8 +33,9 @@ public struct PinnedThread: @unchecked Sendable {
         let result = unsafe pthread_create(&thread, nil, runThread, argument.toOpaque())
         guard result == 0 else {
             unsafe argument.release()
-            let place = cpu.map { "for CPU \($0)" } ?? "to be had"
-            throw IOError(.post, errno: Errno(rawValue: result), detail: "no thread \(place)")
+            let errno = Errno(rawValue: result)
+            let place = cpu.map { "for CPU \($0); " } ?? ""
+            throw IOError(.startThread, errno: errno, detail: place + Self.limits)
         }
         if isDetached { pthread_detach(thread) }
         return PinnedThread(thread: thread)
@@ -43,6 +45,9 @@ public struct PinnedThread: @unchecked Sendable {
     public func join() {
         pthread_join(thread, nil)
     }
+
+    private static let limits =
+        "see `ulimit -u`, the cgroup's pids.max, and the memory left for stacks"
 
     private static func pin(to cpu: Int) -> IOError? {
         let result = cn_pin_to_cpu(Int32(cpu))

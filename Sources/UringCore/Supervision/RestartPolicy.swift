@@ -5,7 +5,9 @@
 ///
 /// > Thread: Any thread.
 public struct RestartPolicy: Hashable, Sendable {
-    /// Restarts in a row; with one more the run ends. Zero: none.
+    /// Restarts in a row; with one more the run ends.
+    ///
+    /// Zero: none.
     public var restartsMax = 5
     /// How long the first restart waits; each following one twice as long.
     public var delay = Duration.milliseconds(100)

@@ -84,7 +84,7 @@ struct RunCoordinator {
                 if let error { fail(.handlerFailed(shard: shard, cause: error)) }
             case .failed(let shard, let cause), .notMade(let shard, let cause):
                 handlers[shard] = nil
-                fail(.shardFailed(shard: shard, cpu: cpus[shard], cause: cause))
+                fail(.shardFailed(shard: shard, cpu: runtime.cpu(of: shard), cause: cause))
             case .drainRequested(let why): beginDrain(why)
             case .drainExpired: cancelHandlers()
             case .graceExpired:
@@ -150,7 +150,8 @@ struct RunCoordinator {
             switch event {
             case .ended(let shard): threads.removeValue(forKey: shard)?.join()
             case .failed(let shard, let cause):
-                logger.warning("\(Shard.name(shard, cpus[shard])) did not end in order: \(cause)")
+                let name = Shard.name(shard, runtime.cpu(of: shard))
+                logger.warning("\(name) did not end in order: \(cause)")
             case .ready, .notMade, .handlerEnded, .drainRequested, .drainExpired, .graceExpired:
                 break
             }

@@ -43,6 +43,11 @@ final class Runtime: Sendable {
         return shards[index]
     }
 
+    /// The CPU that a started shard's thread was really bound to; nil where the scheduler places it.
+    func cpu(of index: Int) -> Int? {
+        shards.first { $0.index == index }?.cpu
+    }
+
     static func ended(_ shard: Shard, _ operation: IOError.Operation) -> IOError {
         IOError(operation, reason: .closed, detail: "\(shard) has ended")
     }

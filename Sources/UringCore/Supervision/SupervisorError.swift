@@ -27,7 +27,9 @@ public enum SupervisorError: Error, Sendable, CustomStringConvertible {
         case .drainTimedOut(let shards):
             "the handlers of shards \(shards) did not end after their cancellation"
         case .signalsUnavailable(let cause):
-            "signals cannot be watched: \(cause); set Configuration.drainSignals to []"
+            // Descriptors may be short too: then leaving signals alone does not help.
+            "signals cannot be watched: \(cause)"
+                + (cause.operation == .watchSignal ? "; set Configuration.drainSignals to []" : "")
         case .alreadyRunning:
             "this supervisor runs already"
         }

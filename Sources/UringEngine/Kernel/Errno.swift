@@ -28,6 +28,8 @@ public struct Errno: RawRepresentable, Hashable, Sendable {
 extension Errno {
     // The numbers that the engine expects; each has a case somewhere that says why.
 
+    /// Permission denied.
+    public static let accessDenied = Errno(rawValue: EACCES)
     /// Resource temporarily unavailable.
     public static let again = Errno(rawValue: EAGAIN)
     /// Address already in use.

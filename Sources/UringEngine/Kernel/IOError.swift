@@ -68,6 +68,7 @@ extension IOError {
         case setPermissions = "set permissions"
         case setUpRing = "set up ring"
         case sleep
+        case startThread = "start thread"
         case submit
         case shutdown
         case wait

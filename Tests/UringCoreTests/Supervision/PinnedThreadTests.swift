@@ -1,4 +1,5 @@
 import CNUMA
+import Glibc
 import Synchronization
 import Testing
 
@@ -50,6 +51,23 @@ struct PinnedThreadTests {
         #expect(sighting.pinFailure?.errno == .invalid)
         #expect(sighting.pinFailure?.description.contains("pin to CPU \(cpu)") == true)
         #expect(sighting.allowed == CoreSelection.allowedCPUs())
+    }
+
+    /// With no memory left for a stack there is no thread.
+    @Test(arguments: [nil, 0] as [Int?])
+    func saysThatNoThreadIsToBeHad(_ cpu: Int?) async {
+        await #expect(processExitsWith: .success) { [cpu] in
+            var limit = rlimit(rlim_cur: 1 << 20, rlim_max: 1 << 20)
+            setrlimit(__rlimit_resource_t(UInt32(RLIMIT_AS.rawValue)), &limit)
+            do {
+                try PinnedThread.start(cpu: cpu) { _ in }
+                exit(1)
+            } catch {
+                let place = cpu.map { "for CPU \($0); " } ?? ""
+                let line = "start thread failed: EAGAIN (11): \(place)see `ulimit -u`, "
+                exit("\(error)".hasPrefix(line) ? 0 : 2)
+            }
+        }
     }
 
     @Test func joinsAfterTheBodyHasEnded() throws {

@@ -93,6 +93,7 @@ struct SetupLadderTests {
     @Test(arguments: [
         (Errno.notPermitted, "seccomp"), (.notImplemented, "no io_uring"),
         (.noMemory, "LimitMEMLOCK="), (.tooManyFiles, "ulimit -n"), (.invalid, "too old"),
+        (.accessDenied, "SELinux"), (.tooManyFilesInSystem, "fs.file-max"),
     ])
     func refusalsAreExplained(errno: Errno, words: String) {
         let budget = RingMemoryBudget(limitBytes: 65_536, shardCount: 2)
@@ -103,6 +104,28 @@ struct SetupLadderTests {
         )
         #expect(error.errno == errno)
         #expect(error.description.contains(words))
+    }
+
+    @Test(arguments: [SetupFailure.RingCall.register, .enter])
+    func denialsNameTheCall(call: SetupFailure.RingCall) {
+        for errno in [Errno.notPermitted, .notImplemented, .accessDenied] {
+            let words = SetupFailure.denial(errno, of: call)
+            #expect(words?.contains(call.rawValue) == true)
+            #expect(words?.contains("allow io_uring_setup, io_uring_enter and ") == true)
+            #expect(words?.contains("io_uring_disabled") == false, "that is asked at set-up")
+        }
+        #expect(SetupFailure.denial(.invalid, of: call) == nil)
+    }
+
+    @Test(arguments: [
+        (Errno.notPermitted, false), (.accessDenied, false), (.noMemory, false),
+        (.tooManyFiles, true),
+    ])
+    func aDescriptorsFailureHintsAtTheLimitWhereThatIsIt(errno: Errno, isLimit: Bool) {
+        let error = SetupFailure.noDescriptor(errno, from: "eventfd2")
+        #expect(error.errno == errno)
+        #expect(error.description.contains(": eventfd2: "))
+        #expect(error.description.contains("ulimit -n") == isLimit)
     }
 
     @Test func wantOfMemoryNamesWhatWasWantedAndTheLimit() {

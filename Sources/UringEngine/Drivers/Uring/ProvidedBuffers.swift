@@ -59,7 +59,9 @@ internal import CUring
         // Safety: the kernel reads the registration during the call and pins the pages it names.
         let result = unsafe io_uring_register_buf_ring(ring.raw, &registration, 0)
         guard result >= 0 else {
-            throw IOError(.setUpRing, errno: Errno(result: result), detail: "buffer ring")
+            let errno = Errno(result: result)
+            let words = SetupFailure.denial(errno, of: .register) ?? "buffer ring"
+            throw IOError(.setUpRing, errno: errno, detail: words)
         }
     }
 }

@@ -22,7 +22,7 @@ struct RingProbe {
     /// - Throws: an error of `.setUpRing` when something is missing that has no fallback, or gives
     ///   no answer.
     func run(into report: inout FeatureReport) throws(IOError) {
-        let missing = SetupLadder.missingFeatures(ring.features) + missingOperations()
+        let missing = SetupLadder.missingFeatures(ring.features) + (try missingOperations())
         guard missing.isEmpty else { throw SetupFailure.missing(missing) }
         try note(.multishotPoll, in: &report) { test throws(IOError) in try test.multishotPoll() }
         try note(.multishotAccept, in: &report) { test throws(IOError) in
@@ -58,15 +58,37 @@ struct RingProbe {
         report.note(feature, isOn: verdict.isOn, verdict.reason)
     }
 
-    private func missingOperations() -> [String] {
-        // Safety: liburing allocates the probe's answer, and frees it below.
-        guard let probe = unsafe io_uring_get_probe_ring(ring.raw) else {
-            return ["REGISTER_PROBE"]
+    private func missingOperations() throws(IOError) -> [String] {
+        // Safety: the kernel fills in the list during the call; it is read before it is freed.
+        let probe = unsafe Self.allocateProbe()
+        defer { unsafe probe.deallocate() }
+        let result = unsafe io_uring_register_probe(ring.raw, probe, Self.operationsMax)
+        guard result >= 0 else {
+            let errno = Errno(result: result)
+            guard let denial = SetupFailure.denial(errno, of: .register) else {
+                return ["REGISTER_PROBE"]
+            }
+            throw IOError(.setUpRing, errno: errno, detail: denial)
         }
-        defer { unsafe io_uring_free_probe(probe) }
         return Self.operations.filter { operation in
             unsafe !cu_supports(probe, Int32(operation.opcode.rawValue))
         }
         .map(\.name)
+    }
+
+    /// As many as an opcode has values: more than any kernel knows.
+    private static let operationsMax: UInt32 = 256
+
+    /// The list's head with its operations behind it, in zeros as the kernel wants it.
+    private static func allocateProbe() -> UnsafeMutablePointer<io_uring_probe> {
+        let operationsBytes = Int(operationsMax) * MemoryLayout<io_uring_probe_op>.stride
+        let byteCount = MemoryLayout<io_uring_probe>.size + operationsBytes
+        // Safety: the memory is the caller's; it is as long and as aligned as the list needs.
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: byteCount,
+            alignment: MemoryLayout<io_uring_probe>.alignment
+        )
+        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+        return unsafe memory.bindMemory(to: io_uring_probe.self, capacity: 1)
     }
 }

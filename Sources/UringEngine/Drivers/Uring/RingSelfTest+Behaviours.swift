@@ -8,7 +8,9 @@ extension RingSelfTest {
     /// One poll answers twice: an eventfd is written twice and never read.
     func multishotPoll() throws(IOError) -> Verdict {
         let event = cu_event_descriptor()
-        guard event >= 0 else { throw Self.noDescriptor(Errno(result: event)) }
+        guard event >= 0 else {
+            throw SetupFailure.noDescriptor(Errno(result: event), from: "eventfd2")
+        }
         defer { _ = cu_close(event) }
         let token = Self.probeToken.rawValue
         unsafe prepare { unsafe cu_prepare_poll($0, event, UInt32(POLLIN), true, token) }
@@ -35,7 +37,7 @@ extension RingSelfTest {
         defer { for descriptor in open { _ = cu_close(descriptor) } }
         for _ in 0..<2 {
             let client = socket(AF_UNIX, Self.stream, 0)
-            guard client >= 0 else { throw Self.noDescriptor(.current) }
+            guard client >= 0 else { throw SetupFailure.noDescriptor(.current, from: "socket") }
             open.append(client)
             guard Self.connect(client, to: listener) else {
                 return Verdict(isOn: isAssumed, reason: "not testable here: \(Errno.current)")
@@ -49,7 +51,7 @@ extension RingSelfTest {
             switch answer.result < 0 ? Errno(result: answer.result) : nil {
             case .tooManyFiles?, .tooManyFilesInSystem?:
                 // The process is short of descriptors; that says nothing about the kernel.
-                throw Self.noDescriptor(Errno(result: answer.result))
+                throw SetupFailure.noDescriptor(Errno(result: answer.result), from: "accept")
             default: break
             }
             if answer.isTerminal { return .refused(answer) }
@@ -138,10 +140,6 @@ extension RingSelfTest {
         return answers
     }
 
-    private static func noDescriptor(_ errno: Errno) -> IOError {
-        IOError(.setUpRing, errno: errno, detail: "a descriptor for a self-test; see `ulimit -n`")
-    }
-
     private static func write(_ byteCount: Int, to descriptor: Int32) {
         let bytes = [UInt8](repeating: 1, count: byteCount)
         _ = unsafe Glibc.write(descriptor, bytes, byteCount)
@@ -149,7 +147,9 @@ extension RingSelfTest {
 
     private static func pair(type: Int32) throws(IOError) -> (reader: Int32, writer: Int32) {
         var ends: [Int32] = [-1, -1]
-        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw noDescriptor(.current) }
+        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
+            throw SetupFailure.noDescriptor(.current, from: "socketpair")
+        }
         return (ends[0], ends[1])
     }
 }

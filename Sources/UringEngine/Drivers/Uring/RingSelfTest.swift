@@ -85,10 +85,11 @@ struct RingSelfTest {
         case .interrupted, .again, .busy: return  // A signal; no memory now; completions overflow.
         case .timerExpired: throw SetupFailure.silent(feature)
         case let errno:
+            let words = SetupFailure.denial(errno, of: .enter) ?? "it cannot wait"
             throw IOError(
                 .setUpRing,
                 errno: errno,
-                detail: "the self-test of \(feature.rawValue) cannot wait"
+                detail: "the self-test of \(feature.rawValue): \(words)"
             )
         }
     }

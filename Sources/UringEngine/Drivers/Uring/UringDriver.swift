@@ -68,7 +68,7 @@ internal import CUring
         do throws(IOError) {
             wakeSource = try EventDescriptorWaker()
         } catch {
-            throw IOError(.setUpRing, reason: error.reason, detail: "eventfd; see `ulimit -n`")
+            throw error.errno.map { SetupFailure.noDescriptor($0, from: "eventfd2") } ?? error
         }
         armWaker()
     }

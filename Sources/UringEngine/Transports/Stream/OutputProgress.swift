@@ -35,7 +35,7 @@ final class OutputProgress {
 
     /// Begins to look: the close begins now.
     ///
-    /// - Parameter queuedBytes: what has not been handed to the kernel, where that is all there is to see.
+    /// `queuedBytes` is what has not been handed to the kernel, where that is all there is to see.
     init(
         loop: EventLoop,
         descriptor: Descriptor,

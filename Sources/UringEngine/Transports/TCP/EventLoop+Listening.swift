@@ -65,6 +65,7 @@ extension EventLoop {
     ///   - endMode: `.letGo` for a socket that stays somebody else's.
     ///   - take: gets each accepted descriptor and owns it, unless it throws; what it throws is
     ///     reported.
+    /// - Returns: the listener, accepting from now on.
     package func accept(
         on socket: ListeningSocket,
         endMode: CloseMode,
