@@ -30,6 +30,19 @@ package struct LoadResult: Sendable {
     /// Every byte came back right, and every connection lasted.
     package var isFlawless: Bool { wrongBytes == 0 && lostConnections == 0 }
 
+    /// The window in seconds.
+    package var seconds: Double { Double(windowNanoseconds) / 1e9 }
+
+    /// Requests answered a second; 0 for a window without length.
+    package var requestsPerSecond: Double { perSecond(requests) }
+
+    /// Bytes that came back a second; 0 for a window without length.
+    package var bytesPerSecond: Double { perSecond(bytes) }
+
+    private func perSecond(_ count: Int) -> Double {
+        windowNanoseconds > 0 ? Double(count) / seconds : 0
+    }
+
     /// Adds the counts of a worker that ran at the same time.
     package mutating func add(_ other: LoadResult) {
         latencies.add(other.latencies)

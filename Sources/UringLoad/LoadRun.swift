@@ -9,7 +9,8 @@ package import UringCore
 package struct LoadRun: Sendable {
     private let configuration: Configuration
     private let job: LoadJob
-    private let cpus: [Int]
+    private let cores: CorePlan
+    private let workerCount: Int
     private let log: @Sendable (String) -> Void
 
     /// What the allocator may keep for the next messages.
@@ -31,12 +32,12 @@ package struct LoadRun: Sendable {
         log: @escaping @Sendable (String) -> Void
     ) throws(ConfigurationError) {
         try plan.check()
-        let cpus = try configuration.cores.resolve(allowed: CoreSelection.allowedCPUs())
+        cores = try CorePlan(configuration)
+        workerCount = min(cores.shardCount, plan.connections)
         self.configuration = configuration
         self.job = LoadJob(plan, to: target, drainLimit: configuration.drainTimeout)
-        self.cpus = Array(cpus.prefix(plan.connections))
         self.log = log
-        try DescriptorLimit.raise(forConnections: plan.connections, loops: self.cpus.count)
+        try DescriptorLimit.raise(forConnections: plan.connections, loops: workerCount)
     }
 
     /// Connects, exchanges, closes.
@@ -50,13 +51,12 @@ package struct LoadRun: Sendable {
     /// - Throws: `LoadFailure` when not all connections could be made.
     package func run() throws(LoadFailure) -> LoadResult {
         cu_keep_freed_memory(Self.freedBytesKept)
-        let coordinator = LoadCoordinator(workerCount: cpus.count)
+        let coordinator = LoadCoordinator(workerCount: workerCount)
         var threads: [PinnedThread] = []
         do throws(IOError) {
-            for (index, cpu) in cpus.enumerated() {
-                let thread = try PinnedThread.start(cpu: cpu) { pinFailure in
-                    if let pinFailure { log("\(pinFailure); the scheduler places this thread") }
-                    work(index, coordinator)
+            for index in 0..<workerCount {
+                let thread = try PinnedThread.start(cpu: cores.cpuOfShard[index]) { pinFailure in
+                    work(index, pinFailure, coordinator)
                 }
                 threads.append(thread)
             }
@@ -68,10 +68,10 @@ package struct LoadRun: Sendable {
     }
 
     /// What runs on each thread.
-    private func work(_ index: Int, _ coordinator: LoadCoordinator) {
+    private func work(_ index: Int, _ pinFailure: IOError?, _ coordinator: LoadCoordinator) {
         do throws(IOError) {
-            var options = configuration.loop
-            options.loopCount = cpus.count
+            try place(index, pinFailure)
+            var options = cores.loop
             options.log = log
             let loop = try EventLoop(options)
             defer { loop.shutDown() }
@@ -79,6 +79,17 @@ package struct LoadRun: Sendable {
         } catch {
             coordinator.fail("\(error)")
         }
+    }
+
+    /// A thread that could not be bound runs elsewhere, unless the user insists.
+    private func place(_ index: Int, _ pinFailure: IOError?) throws(IOError) {
+        guard let pinFailure else {
+            let cpus = cores.affinity(ofShard: index)
+            if !cores.isPinned, !cpus.isEmpty { try ThreadAffinity.bind(to: cpus) }
+            return
+        }
+        if configuration.pinning == .on { throw pinFailure }
+        log("\(pinFailure); the scheduler places worker \(index)")
     }
 
     private func work(
@@ -105,7 +116,7 @@ package struct LoadRun: Sendable {
         let worker = LoadWorker(
             loop: loop,
             job: job,
-            numbers: job.numbers(ofWorker: index, of: cpus.count),
+            numbers: job.numbers(ofWorker: index, of: workerCount),
             coordinator: coordinator
         )
         guard coordinator.join(worker) else { return }

@@ -32,18 +32,17 @@ package struct LoadTarget: Hashable, Sendable {
     }
 
     private static func unix(_ text: String) throws(ConfigurationError) -> SocketAddress {
-        var path = Array(text.utf8.dropFirst(5))
-        // sun_path has 108 bytes, a path's closing zero or an abstract name's leading one included
-        // (unix(7)).
-        guard (1...107).contains(path.count), !path.contains(0), path != [UInt8(ascii: "@")] else {
+        let path = String(text.dropFirst(5))
+        do throws(IOError) {
+            guard path.hasPrefix("@") else { return try SocketAddress(unixPath: path) }
+            return try SocketAddress(abstractName: String(path.dropFirst()))
+        } catch {
             throw ConfigurationError(
                 variable: "HOST:PORT",
                 value: text,
                 accepted: "unix: with a path, or @ and an abstract name, of 1 to 107 bytes"
             )
         }
-        if path[0] == UInt8(ascii: "@") { path[0] = 0 }
-        return .unix(path)
     }
 
     /// Splits at the last colon; an IPv6 address, which has colons of its own, stands in brackets.

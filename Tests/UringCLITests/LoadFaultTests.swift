@@ -24,20 +24,20 @@ struct LoadFaultTests {
     @Test func aWrongByteAndWhereItIs() throws {
         let (report, complaint) = try load(
             "--wrong-byte 1000",
-            "--connections 1 --bytes 64 --seconds 0.3"
+            "--connections 1 --bytes 64 --seconds 1"
         )
-        #expect(report["wrong_bytes"] == 1)
-        #expect(report["lost_connections"] == 0)
+        #expect(report["wrongBytes"] == 1)
+        #expect(report["lostConnections"] == 0)
         #expect(complaint.contains("connection 0, message 15, byte 40: "))
-        #expect(report["requests"] > 16, "it goes on")
+        #expect(report.answered > 16, "it goes on")
     }
 
     @Test func aWrongByteInTheMidstOfALargeMessage() throws {
         let (report, complaint) = try load(
             "--wrong-byte 700000",
-            "--connections 1 --bytes 500000 --seconds 0.3"
+            "--connections 1 --bytes 500000 --seconds 1"
         )
-        #expect(report["wrong_bytes"] == 1)
+        #expect(report["wrongBytes"] == 1)
         #expect(complaint.contains("connection 0, message 1, byte 200000: "))
     }
 
@@ -47,16 +47,16 @@ struct LoadFaultTests {
             "--connections 2 --bytes 64 --seconds 0.3",
             environment: ["URINGCORE_DRAIN_MS": "100"]
         )
-        #expect(report["wrong_bytes"] > 32, "places hold the same byte by chance, once in 256")
+        #expect(report["wrongBytes"] > 32, "places hold the same byte by chance, once in 256")
     }
 
     @Test func moreThanWasSent() throws {
         let (report, complaint) = try load(
             "--extra-byte 640",
-            "--connections 1 --bytes 64 --seconds 0.3"
+            "--connections 1 --bytes 64 --seconds 1"
         )
-        #expect(report["lost_connections"] == 1)
-        #expect(report["wrong_bytes"] == 1)
+        #expect(report["lostConnections"] == 1)
+        #expect(report["wrongBytes"] == 1)
         #expect(complaint.hasSuffix("connection 0: 1 more bytes came back than were sent"))
     }
 
@@ -65,22 +65,22 @@ struct LoadFaultTests {
             "--close 640",
             "--connections 5 --bytes 64 --seconds 3600"
         )
-        #expect(report["lost_connections"] == 5, "and it does not wait for the end without them")
+        #expect(report["lostConnections"] == 5, "and it does not wait for the end without them")
         #expect(report["requests"] == 50)
-        #expect(report["unanswered_requests"] == 5)
+        #expect(report["unansweredRequests"] == 5)
         #expect(complaint.contains(/connection [0-4] lost:/))
     }
 
     @Test func aServerThatDoesNotAnswerAnyMore() throws {
         let (report, complaint) = try load(
             "--silent 640",
-            "--connections 5 --bytes 64 --seconds 0.3",
-            environment: ["URINGCORE_DRAIN_MS": "100"]
+            "--connections 5 --bytes 64 --seconds 1",
+            environment: ["URINGCORE_DRAIN_MS": "1000"]
         )
-        #expect(report["lost_connections"] == 5)
-        #expect(report["requests"] == 50)
-        #expect(report["unanswered_requests"] == 5)
-        #expect(complaint.contains("no answer within 0.1 seconds after the end"))
+        #expect(report["lostConnections"] == 5)
+        #expect(report.answered == 50)
+        #expect(report["unansweredRequests"] == 5)
+        #expect(complaint.contains("no answer within 1.0 seconds after the end"))
     }
 
     @Test func thatNobodyListens() throws {
@@ -101,8 +101,7 @@ struct LoadFaultTests {
 
     /// The server stands still for half a second, a quarter of the run.
     ///
-    /// A client that waits with it
-    /// sees four slow requests of thousands.
+    /// A client that waits with it sees four slow requests of thousands.
     @Test func whatAStallCostsThoseWhoWouldHaveAskedMeanwhile() throws {
         let server = try FaultyServer("--stall 4800 0.5")
         let load = try LoadProcess(
@@ -111,10 +110,10 @@ struct LoadFaultTests {
         )
         let report = try load.report()
         #expect(load.process.end == .status(0), "\(load.process.errorText)")
-        #expect(report.answered + report["unsent_requests"] == 2_000)
+        #expect(report.answered + report["unsentRequests"] == 2_000)
         // 500 requests were due during the stall, and waited from 0 to 500 ms: 200 of these, a tenth
         // of all, for more than 300. A busy machine makes these figures larger, never smaller.
-        #expect(report.milliseconds("p99_9") > 450)
+        #expect(report.milliseconds("p99.9") > 450)
         #expect(report.milliseconds("p90") > 250)
     }
 
@@ -125,8 +124,8 @@ struct LoadFaultTests {
             "--connections 4 --bytes 16 --seconds 2 --rate 1000 --pipeline 1"
         )
         let report = try load.report()
-        #expect(report.answered + report["unsent_requests"] == 2_000)
-        #expect(report.milliseconds("p99_9") > 450)
+        #expect(report.answered + report["unsentRequests"] == 2_000)
+        #expect(report.milliseconds("p99.9") > 450)
         #expect(report.milliseconds("p90") > 250)
     }
 
@@ -137,8 +136,8 @@ struct LoadFaultTests {
             environment: ["URINGCORE_DRAIN_MS": "100"]
         )
         #expect(report.answered == 0)
-        #expect(report["unsent_requests"] == 996)
-        #expect(report["unanswered_requests"] == 4)
+        #expect(report["unsentRequests"] == 996)
+        #expect(report["unansweredRequests"] == 4)
         // They waited from 0 to 1,000 ms until they were given up: the percentiles say so.
         #expect(report.milliseconds("p50") > 450)
         #expect(report.milliseconds("max") > 1_000)

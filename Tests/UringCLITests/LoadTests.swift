@@ -21,11 +21,11 @@ struct LoadTests {
             "\(load.process.errorText)",
             sourceLocation: sourceLocation
         )
-        #expect(report["wrong_bytes"] == 0, sourceLocation: sourceLocation)
-        #expect(report["lost_connections"] == 0, sourceLocation: sourceLocation)
-        #expect(report["unanswered_requests"] == 0, sourceLocation: sourceLocation)
+        #expect(report["wrongBytes"] == 0, sourceLocation: sourceLocation)
+        #expect(report["lostConnections"] == 0, sourceLocation: sourceLocation)
+        #expect(report["unansweredRequests"] == 0, sourceLocation: sourceLocation)
         #expect(report.firstError == nil, sourceLocation: sourceLocation)
-        #expect(report["requests"] > 0, sourceLocation: sourceLocation)
+        #expect(report.answered > 0, sourceLocation: sourceLocation)
         try server.stop()
         return report
     }
@@ -41,14 +41,36 @@ struct LoadTests {
     ])
     func getsEveryByteBack(_ options: String) throws {
         let report = try load(options)
-        #expect(report["unsent_requests"] == 0)
-        #expect(report.milliseconds("p50") <= report.milliseconds("p99_9"))
-        #expect(report.milliseconds("p99_9") <= report.milliseconds("max"))
+        #expect(report["unsentRequests"] == 0)
+        #expect(report.milliseconds("p50") <= report.milliseconds("p99.9"))
+        #expect(report.milliseconds("p99.9") <= report.milliseconds("max"))
+    }
+
+    @Test func reachesAUnixSocketByItsPath() throws {
+        let path = "/tmp/uringcore-load-\(getpid()).sock"
+        defer { unlink(path) }
+        let server = try ChildProcess([Programs.uringcore, "echo", "--unix", path])
+        _ = try server.lines(until: "ready")
+        let load = try LoadProcess("unix:\(path)", "--connections 20 --bytes 1000 --seconds 0.3")
+        let report = try load.report()
+        #expect(load.process.end == .status(0), "\(load.process.errorText)")
+        #expect(report.answered > 0)
+        server.send(SIGTERM)
+        _ = try server.wait()
+        #expect(server.end == .status(0))
+    }
+
+    @Test func reachesAnAbstractUnixSocket() throws {
+        let server = try FaultyServer("--abstract uringcore-load-\(getpid())")
+        let load = try LoadProcess(server.target, "--connections 3 --bytes 1000 --seconds 0.3")
+        let report = try load.report()
+        #expect(load.process.end == .status(0), "\(load.process.errorText)")
+        #expect(report.answered > 0)
     }
 
     @Test func waitsForAllThatIsInFlightAtTheEnd() throws {
         let report = try load("--connections 5 --bytes 64 --seconds 0.2 --pipeline 4")
-        #expect(report["late_requests"] == 20, "each connection kept four in flight to the end")
+        #expect(report["lateRequests"] == 20, "each connection kept four in flight to the end")
     }
 
     @Test func spreadsConnectionsOverAllCores() throws {
@@ -57,7 +79,7 @@ struct LoadTests {
             "--connections \(2 * count + 1) --bytes 64 --seconds 0.3",
             environment: ["URINGCORE_CORES": "all"]
         )
-        #expect(report["requests"] > 0)
+        #expect(report.answered > 0)
     }
 
     @Test func takesFewerCoresThanThereAreForFewConnections() throws {
@@ -67,7 +89,7 @@ struct LoadTests {
     @Test(arguments: ["", "--pipeline 1", "--pipeline 3"])
     func sendsExactlyWhatTheTimetableSays(_ pipeline: String) throws {
         let report = try load("--connections 7 --bytes 64 --seconds 0.5 --rate 1000 \(pipeline)")
-        #expect(report.answered + report["unsent_requests"] == 500)
+        #expect(report.answered + report["unsentRequests"] == 500)
     }
 
     @Test func printsAReportForAPerson() throws {
@@ -78,9 +100,18 @@ struct LoadTests {
         ])
         let lines = try load.wait().split(separator: "\n")
         #expect(load.end == .status(0))
-        #expect(lines.count == 4)
-        #expect(lines.first?.hasPrefix("requests ") == true)
-        #expect(lines.last == "wrong bytes 0, lost connections 0")
+        let number = "[0-9]+\\.[0-9]"
+        let patterns = [
+            "requests [0-9]+ in \(number){3} s, [0-9]+/s, \(number) MB/s",
+            "latency "
+                + ["50", "90", "99", "99.9"].map { "p\($0) \(number) us, " }.joined()
+                + "max \(number) us",
+            "after the end 2 answered, 0 unanswered", "wrong bytes 0, lost connections 0",
+        ]
+        #expect(lines.count == patterns.count)
+        for (line, pattern) in zip(lines, patterns) {
+            #expect(try Regex(pattern).wholeMatch(in: line) != nil, "\(line)")
+        }
         #expect(load.complaints.isEmpty)
         try server.stop()
     }
@@ -93,7 +124,7 @@ struct LoadTests {
         load.process.send(signal)
         let report = try load.report()
         #expect(load.process.end == .status(0), "\(load.process.errorText)")
-        #expect(report["lost_connections"] == 0)
+        #expect(report["lostConnections"] == 0)
         #expect(report.answered > 0)
     }
 

@@ -40,8 +40,9 @@ struct LoadTargetTests {
         #expect(error?.accepted.contains("1 to 107 bytes") == true)
     }
 
-    @Test func takesTheLongestPath() throws {
+    @Test func takesTheLongestPathAndTheLongestName() throws {
         let path = String(repeating: "p", count: 107)
         #expect(try LoadTarget("unix:" + path).addresses == [.unix(Array(path.utf8))])
+        #expect(try LoadTarget("unix:@" + path).addresses == [.unix([0] + Array(path.utf8))])
     }
 }

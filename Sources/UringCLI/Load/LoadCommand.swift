@@ -86,7 +86,7 @@ struct LoadCommand: ParsableCommand {
 
     private func report(_ result: LoadResult) throws {
         let report = LoadReport(result)
-        print(json ? report.json : report.text)
+        print(json ? report.json.text() : report.text)
         if let error = result.firstError { ExitStatus.complain(error) }
         if !result.isFlawless { throw ExitCode.failure }
     }

@@ -1,11 +1,11 @@
-"""An echo server with one fault, on a free port of 127.0.0.1.
+"""An echo server with one fault, on a free port of 127.0.0.1 or on an abstract Unix socket.
 
-    faulty.py [--wrong-byte N | --extra-byte N | --swap | --close N | --silent N | --stall N SECONDS]
+    faulty.py [--abstract NAME] [--wrong-byte N | --extra-byte N | --swap | --close N | --silent N | --stall N SECONDS]
 
 N counts bytes: the fault comes once a connection (--wrong-byte, --extra-byte, --stall: once at all) has
 been sent so many. --wrong-byte changes one byte, --extra-byte sends one too many, --swap echoes to
 another connection, --close closes, --silent stops to answer, --stall stops to read for so long, then
-goes on. Prints `listening PORT`, then `begun` when the first bytes came. Ends with its standard input.
+goes on. Prints `listening ADDRESS`, then `begun` when the first bytes came. Ends with its standard input.
 """
 
 import argparse
@@ -17,7 +17,14 @@ import sys
 class Server:
     def __init__(self, options):
         self.options = options
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        if options.abstract:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind("\0" + options.abstract)
+            self.listener.listen(1024)
+            self.address = "unix:@" + options.abstract
+        else:
+            self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+            self.address = "%s:%d" % self.listener.getsockname()
         self.poll = select.epoll()
         self.poll.register(self.listener.fileno(), select.EPOLLIN)
         self.poll.register(sys.stdin.fileno(), select.EPOLLIN)
@@ -26,14 +33,15 @@ class Server:
         self.total = 0
 
     def run(self):
-        print("listening", self.listener.getsockname()[1], flush=True)
+        print("listening", self.address, flush=True)
         while True:
             for number, _ in self.poll.poll():
                 if number == sys.stdin.fileno():
                     return
                 if number == self.listener.fileno():
                     peer = self.listener.accept()[0]
-                    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    if not self.options.abstract:
+                        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self.peers[peer.fileno()] = peer
                     self.received[peer.fileno()] = 0
                     self.poll.register(peer.fileno(), select.EPOLLIN)
@@ -86,6 +94,7 @@ def main():
     parser = argparse.ArgumentParser()
     for fault in ("--wrong-byte", "--extra-byte", "--close", "--silent"):
         parser.add_argument(fault, type=int)
+    parser.add_argument("--abstract")
     parser.add_argument("--swap", action="store_true")
     parser.add_argument("--stall", type=float, nargs=2)
     Server(parser.parse_args()).run()

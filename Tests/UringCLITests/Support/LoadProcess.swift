@@ -28,15 +28,16 @@ struct LoadedReport {
 
     subscript(_ name: String) -> Int { members[name] as? Int ?? -1 }
 
-    /// A latency in milliseconds, such as that of `p99_9`.
+    /// A latency in milliseconds, such as that of `p99.9`.
     func milliseconds(_ name: String) -> Double {
-        (members["\(name)_us"] as? Double ?? -1) / 1_000
+        let latencies = members["latencyMicroseconds"] as? [String: Double]
+        return (latencies?[name] ?? -1) / 1_000
     }
 
-    var firstError: String? { members["first_error"] as? String }
+    var firstError: String? { members["firstError"] as? String }
 
     /// The requests that were answered, within the window and after it.
-    var answered: Int { self["requests"] + self["late_requests"] }
+    var answered: Int { self["requests"] + self["lateRequests"] }
 }
 
 /// A Python echo server with a fault.
@@ -49,7 +50,7 @@ final class FaultyServer {
         let words = fault.split(separator: " ").map(String.init)
         process = try ChildProcess(Programs.peer("faulty.py") + words)
         let line = try process.nextLine() ?? ""
-        target = "127.0.0.1:\(line.split(separator: " ").last ?? "")"
+        target = line.split(separator: " ").last.map(String.init) ?? ""
     }
 
     /// Waits until the first bytes came.
