@@ -28,10 +28,13 @@ struct SignalTests {
         try second.stop()
     }
 
-    @Test(arguments: [SIGTERM, SIGINT])
-    func endsAServerWithAThousandConnections(_ signal: Int32) throws {
+    @Test(arguments: [SIGTERM, SIGINT], ["callback", "async"])
+    func endsAServerWithAThousandConnections(_ signal: Int32, _ style: String) throws {
         // Those that take nothing are given up at the drain's limit.
-        let server = try EchoProcess(environment: ["URINGCORE_DRAIN_MS": "1000"])
+        let server = try EchoProcess(
+            options: ["--style", style],
+            environment: ["URINGCORE_DRAIN_MS": "1000"]
+        )
         let peers = try server.peer("hold.py", "--idle", "900", "--stuck", "90", "--flowing", "10")
         _ = try peers.lines(until: "held")
         try server.stop(signal)
@@ -39,13 +42,48 @@ struct SignalTests {
         #expect(peers.end == .status(0))
     }
 
-    @Test func closesIdleConnectionsWithoutWaitingForTheDrainsLimit() throws {
-        let server = try EchoProcess(environment: ["URINGCORE_DRAIN_MS": "86400000"])
-        let peers = try server.peer("hold.py", "--idle", "1000")
+    /// The idle ones end at once, without waiting for the limit; those with an echo under way get it all.
+    @Test(arguments: ["callback", "async"])
+    func closesIdleConnectionsAndFinishesBusyOnes(_ style: String) throws {
+        let server = try EchoProcess(
+            options: ["--style", style],
+            environment: ["URINGCORE_DRAIN_MS": "86400000"]
+        )
+        let peers = try server.peer("hold.py", "--idle", "900", "--late", "100")
         _ = try peers.lines(until: "held")
-        try server.stop()
-        #expect(try peers.wait() == "ended 1000\n")
+        server.process.send(SIGTERM)
+        #expect(try peers.wait() == "ended 1000\n", "\(peers.errorText)")
+        _ = try server.process.wait()
+        #expect(server.process.end == .status(0), "\(server.process.errorText)")
         #expect(!server.process.errorText.contains("the drain's limit passed"))
+        let other = try ChildProcess(Programs.peer("bind.py") + [server.host, server.port])
+        #expect(try other.wait() == "bound\n", "\(other.errorText)")
+    }
+
+    /// Every descriptor is a connection's: the drain needs none.
+    @Test(arguments: ["callback", "async"])
+    func endsAServerWithoutADescriptorToSpare(_ style: String) throws {
+        let server = try EchoProcess(
+            wrapper: ["prlimit", "--nofile=64"],
+            options: ["--style", style],
+            environment: ["URINGCORE_DRAIN_MS": "500"]
+        )
+        let peers = try server.peer("hold.py", "--stuck", "30")
+        _ = try peers.lines(until: "held")
+        // More than can be served: what is left waits in the backlog.
+        let connect = """
+            import socket, sys
+            peers = [socket.create_connection((sys.argv[1], int(sys.argv[2]))) for _ in range(40)]
+            print("connected", flush=True)
+            sys.stdin.read()
+            """
+        let waiting = try ChildProcess(["python3", "-c", connect, server.host, server.port])
+        _ = try waiting.lines(until: "connected")
+        try server.stop()
+        for client in [peers, waiting] {
+            client.closeInput()
+            _ = try client.wait()
+        }
     }
 
     @Test func doesNotHarmAServerWhosePeersWereKilled() throws {
