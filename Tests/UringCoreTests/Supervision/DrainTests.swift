@@ -103,7 +103,8 @@ struct DrainTests {
     }
 
     @Test func leavesALastGraceToHandlersThatWereCancelledAtItsLimit() async throws {
-        let run = SupervisedRun(makeSupervisor(1, configured { $0.drainTimeout = .zero })) { shard in
+        let run = SupervisedRun(makeSupervisor(1, configured { $0.drainTimeout = .zero })) {
+            shard in
             shard.beginDrain()
             try await shard.sleep(for: .milliseconds(1))
             let now = shard.loop.now
