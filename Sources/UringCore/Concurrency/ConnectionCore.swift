@@ -20,6 +20,8 @@ final class ConnectionCore: @unchecked Sendable {
     private let reader: Waiter
     // Made when first needed: most connections never wait to write.
     private var writer: Waiter?
+    /// The same, for each write; `writer` holds it and is never replaced.
+    @safe @exclusivity(unchecked) private var knownWriter: Unmanaged<Waiter>?
     private var closer: Waiter?
     /// The task that is watched for cancellation as a whole; zero for none.
     private var owner: UInt = 0
@@ -207,8 +209,12 @@ final class ConnectionCore: @unchecked Sendable {
     @inline(__always)
     private func checkWriting() throws(IOError) {
         try checkShard(.write)
-        // Only then does anybody wait to write; asking always would count a reference.
-        if condition.contains(.writingPaused), let writer, writer.isBusy { throw busy(.write) }
+        // Safety: `writer` holds it; a borrowed reference costs no count.
+        if let waiting = knownWriter,
+            unsafe waiting._withUnsafeGuaranteedRef({ $0.isBusy })
+        {
+            throw busy(.write)
+        }
     }
 
     @inline(__always)
@@ -225,6 +231,8 @@ final class ConnectionCore: @unchecked Sendable {
         guard condition.contains(.writingPaused) else { return }
         let waiter = writer ?? Waiter(loop: loop)
         writer = waiter
+        // Safety: `writer` holds it as long as this object lives.
+        unsafe knownWriter = .passUnretained(waiter)
         guard !waiter.isBusy else { throw busy(.write) }
         await waiter.wait(timeout: timeout, isCancelledElsewhere: isOwner)
         try shard.check(waiter.finish(), .write)

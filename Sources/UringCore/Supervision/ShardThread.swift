@@ -66,7 +66,6 @@ struct ShardThread: Sendable {
             try finish(shard)
         } catch {
             report(.failed(index, error))
-            shard.beginDrain()
         }
         shard.state.end()
         loop.shutDown()
