@@ -39,5 +39,9 @@ package final class Quarantine {
     }
 
     /// When the next buffer has rested; nil when none does.
-    package var nextRelease: UInt64? { entries.first?.releaseNanoseconds }
+    package var nextRelease: UInt64? {
+        // Every park asks; only a quarantine in use looks into its queue.
+        guard nanoseconds > 0 else { return nil }
+        return entries.first?.releaseNanoseconds
+    }
 }
