@@ -137,3 +137,16 @@ let package = Package(
         ),
     ]
 )
+
+// For `scripts/fuzz` alone: it needs libFuzzer.
+if Context.environment["URINGCORE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "uringcore-fuzz",
+            dependencies: ["UringCore", "UringEngine", "UringLoad", "CUring"],
+            path: "Tests/Fuzz",
+            exclude: ["Corpus"],
+            swiftSettings: relaxed
+        )
+    )
+}

@@ -78,9 +78,9 @@ public struct Connection: Sendable {
 
     /// Takes what came, or waits for it.
     ///
-    /// It does not suspend while received bytes wait to be taken. A read that was cancelled, or whose
-    /// time was over, loses nothing: what comes later is there for the next one. The peer is slowed
-    /// down when nobody reads (see `docs/ARCHITECTURE.md`).
+    /// It does not suspend while received bytes wait to be taken, and an error of the kernel's comes after
+    /// them. A read that was cancelled, or whose time was over, loses nothing: what comes later is there
+    /// for the next one. The peer is slowed down when nobody reads (see `docs/ARCHITECTURE.md`).
     ///
     /// - Parameter timeout: how long to wait at most.
     /// - Returns: at least one byte; nil when the peer has ended its side, or when the shard drains and
@@ -107,7 +107,7 @@ public struct Connection: Sendable {
 
     // MARK: Writing
 
-    /// Queues received or owned bytes without a copy; suspends only while too much waits to be sent.
+    /// Queues received bytes without a copy; suspends only while too much waits to be sent.
     ///
     /// Bytes are sent in order, all of them or the connection ends. A write that throws `.cancelled` or
     /// `.deadlineExceeded` has queued its bytes: only the wait ended early.
@@ -122,6 +122,16 @@ public struct Connection: Sendable {
     @inlinable
     public func write(
         _ bytes: consuming ReceivedBytes,
+        timeout: Duration? = nil
+    ) async throws(IOError) {
+        if try core.write(bytes) { return }
+        try await core.awaitRoom(timeout: timeout)
+    }
+
+    /// Queues the program's own bytes without a copy; otherwise as the write of received bytes.
+    @inlinable
+    public func write(
+        _ bytes: consuming OwnedBytes,
         timeout: Duration? = nil
     ) async throws(IOError) {
         if try core.write(bytes) { return }

@@ -196,6 +196,14 @@ final class ConnectionCore: @unchecked Sendable {
         return try queued(isQueued)
     }
 
+    /// Queues the program's own bytes.
+    ///
+    /// - Returns: false when too much waits to be sent.
+    @usableFromInline
+    func write(_ bytes: consuming OwnedBytes) throws(IOError) -> Bool {
+        try write(bytes.takeContents())
+    }
+
     /// Queues a copy of an array.
     ///
     /// - Returns: false when too much waits to be sent.
@@ -317,9 +325,14 @@ final class ConnectionCore: @unchecked Sendable {
     /// Nothing is read any more, not even what was received before.
     private func endInput() {
         condition.insert(.closing)
+        dropInput()
+        reader.resume()
+    }
+
+    private func dropInput() {
         first = nil
         holdsMore = false
-        reader.resume()
+        transport.dropParked()
     }
 
     /// The handler returned: what was written is still sent.
@@ -328,7 +341,7 @@ final class ConnectionCore: @unchecked Sendable {
     func end(onLateError: @escaping @Sendable (IOError) -> Void) {
         guard isOnShard else { return loop.perform { [self] in end(onLateError: onLateError) } }
         owner = 0
-        if condition.contains(.lost) { return }
+        if condition.contains(.lost) { return endInput() }
         self.onLateError = onLateError
         close()
     }
@@ -376,8 +389,8 @@ extension ConnectionCore: StreamHandler {
     func connectionLost(_ transport: StreamTransport, error: IOError?) {
         condition.insert(.lost)
         condition.remove(.writingPaused)
-        first = nil
-        holdsMore = false
+        // Where the kernel says that it is over, what came before is still there to be read.
+        if error?.errno == nil { dropInput() }
         reader.resume()
         writer?.resume()
         closer?.resume()

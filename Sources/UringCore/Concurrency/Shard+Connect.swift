@@ -46,23 +46,24 @@ extension Shard {
 
 /// One awaited connect.
 ///
-/// > Thread: On-loop only.
-private final class AwaitedConnect {
+/// > Thread: On-loop only, but for what says otherwise.
+private final class AwaitedConnect: @unchecked Sendable {
+    // Safety: a task that goes on elsewhere only posts to the loop's thread.
+    private let shard: Shard
     private let core: ConnectionCore
-    private let loop: EventLoop
     private let waiter: Waiter
     private var handle: ConnectHandle?
     private var result: Result<StreamTransport, any Error>?
     private var isAbandoned = false
 
     init(shard: Shard) {
+        self.shard = shard
         core = ConnectionCore(shard: shard)
-        loop = shard.loop
         waiter = Waiter(loop: shard.loop)
     }
 
     func begin(_ address: SocketAddress, timeout: Duration, _ options: StreamOptions) {
-        handle = loop.connect(
+        handle = shard.loop.connect(
             to: [address],
             timeout: timeout,
             options: options,
@@ -73,7 +74,9 @@ private final class AwaitedConnect {
 
     private func connected(_ result: Result<StreamTransport, any Error>) {
         self.result = result
-        // The cancellation came first, and nobody will use it.
+        // It holds what calls this.
+        handle = nil
+        // Nobody will use it.
         if isAbandoned, case .success(let transport) = result { transport.abort() }
         waiter.resume()
     }
@@ -81,12 +84,18 @@ private final class AwaitedConnect {
     func finish() async throws(IOError) -> Connection {
         if result == nil {
             await waiter.wait(timeout: nil, isCancelledElsewhere: false)
-            if waiter.finish() == .cancelled { abandon() }
+            do throws(IOError) {
+                try shard.check(waiter.finish(), .connect)
+            } catch {
+                // Where the task went on elsewhere, `result` is not its to look at.
+                shard.loop.perform { [self] in abandon() }
+                throw error
+            }
         }
         switch result {
-        case .success where !isAbandoned: return Connection(core: core)
+        case .success: return Connection(core: core)
         case .failure(let error as IOError): throw error
-        case .success, .failure, nil: throw IOError(.connect, reason: .cancelled)
+        case .failure, nil: throw IOError(.connect, reason: .cancelled)
         }
     }
 

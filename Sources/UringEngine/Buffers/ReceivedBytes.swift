@@ -35,6 +35,22 @@
         }
     }
 
+    /// Lets `body` fill a heap block.
+    init<Failure: Error>(
+        heapCapacity capacity: Int,
+        initializingWith body: (inout OutputRawSpan) throws(Failure) -> Void
+    ) throws(Failure) {
+        precondition(capacity >= 0, "a block has no less than no bytes")
+        let storage = ByteStorage(heapBytes: max(capacity, 1))
+        // Safety: the span ends with this block, and its storage does not move.
+        let block = unsafe UnsafeMutableRawBufferPointer(start: storage.base, count: capacity)
+        var span = unsafe OutputRawSpan(buffer: block, initializedCount: 0)
+        try body(&span)
+        self.count = Int32(unsafe span.finalize(for: block))
+        self.offset = 0
+        self.storage = storage
+    }
+
     /// Moves the bytes to the heap, so that the pool buffer is free again.
     package consuming func copiedToHeap() -> ReceivedBytes {
         guard storage.isPooled else { return self }

@@ -17,6 +17,8 @@ public struct LoopLimits: Hashable, Sendable {
     public var completionsPerTickMax = 256
     /// Connections at once; at the limit the listeners stop accepting, and go on when one ends.
     ///
+    /// Each further listener of the loop may bring one more: the accept that it had in flight.
+    ///
     /// Zero: no limit.
     public var connectionsMax = 0
 

@@ -166,6 +166,39 @@ import Testing
     }
 
     @Test(arguments: Place.allCases)
+    func readsAllThatCameBeforeAReset(_ place: Place) async throws {
+        try await withShards { run in
+            let pair = try await run.pair()
+            try await run.receiveThreePiecesAndAReset(pair)
+            let (bytes, reason) = try await pair.on(place) { connection in
+                (
+                    try await connection.readArray(atLeast: 120),
+                    await thrownReason { try await connection.readArray() }
+                )
+            }
+            #expect(bytes == KnownBytes.bytes(at: 0, count: 120))
+            #expect(reason == .errno(.connectionReset))
+            pair.end()
+        }
+    }
+
+    @Test func keepsNothingOfAResetConnectionWhoseHandlerHasEnded() async throws {
+        try await withShards { run in
+            let pair = try await run.pair()
+            try await run.receiveThreePiecesAndAReset(pair)
+            pair.end()
+            try await run.eventually("no buffer is lent", on: pair.connection.shard) {
+                $0.loop.metrics.buffersLent == 0
+            }
+            // Its `Connection` is still there, and says what it was.
+            let reason = try await pair.on(.otherTask) { connection in
+                await thrownReason { try await connection.readArray() }
+            }
+            #expect(reason == .errno(.connectionReset))
+        }
+    }
+
+    @Test(arguments: Place.allCases)
     func refusesASecondReader(_ place: Place) async throws {
         try await withShards { run in
             let pair = try await run.pair()
@@ -206,6 +239,25 @@ import Testing
             #expect(try await ended(reading, "the first read") == [1])
             #expect(try await onThread { try second.take("the second read") } == .busy)
             pair.end()
+        }
+    }
+}
+
+extension ShardedRun {
+    /// Parks three pieces of 40 bytes, of which nobody has read any, and then the peer resets.
+    fileprivate func receiveThreePiecesAndAReset(_ pair: AcceptedPair) async throws {
+        let connection = pair.connection
+        for piece in 0..<3 {
+            try pair.client.send(KnownBytes.bytes(at: piece * 40, count: 40))
+            try await eventually("piece \(piece)", on: connection.shard) { shard in
+                piece == 0
+                    ? shard.loop.metrics.buffersLent == 1
+                    : connection.heldBytes >= 40 * piece
+            }
+        }
+        pair.client.reset()
+        try await eventually("the end", on: connection.shard) {
+            $0.loop.metrics.openConnections == 0
         }
     }
 }

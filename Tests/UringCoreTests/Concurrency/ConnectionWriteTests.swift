@@ -69,10 +69,13 @@ import Testing
                 let reasons = [
                     await thrownReason { try await connection.write([1, 2, 3]) },
                     await thrownReason { try await connection.write(received([1, 2, 3])) },
+                    await thrownReason {
+                        try await connection.write(OwnedBytes(copying: [1].span.bytes))
+                    },
                 ]
                 return (queued, reasons, connection.queuedBytes)
             }
-            #expect(reasons == [.busy, .busy])
+            #expect(reasons == [.busy, .busy, .busy])
             #expect(queuedThen == queued)
             pair.connection.abort()
             _ = await thrownReason { try await ended(writing, "a write") }
@@ -99,6 +102,27 @@ import Testing
                 }
             }
             let received = try await onThread { try client.receive(byteCount) }
+            #expect(KnownBytes.matches(received, at: 0))
+            pair.end()
+        }
+    }
+
+    @Test(arguments: Place.allCases)
+    func sendsOwnedBytesInTheirOrder(_ place: Place) async throws {
+        try await withShards { run in
+            let pair = try await run.pair(receiveBuffer: Self.smallBuffers)
+            let client = pair.client
+            let pieceBytes = 30_000
+            let pieceCount = 40
+            let writing = pair.start(place) { connection in
+                for piece in 0..<pieceCount {
+                    let known = KnownBytes.bytes(at: piece * pieceBytes, count: pieceBytes)
+                    try await connection.write(OwnedBytes(copying: known.span.bytes))
+                    try await connection.write(OwnedBytes(capacity: 8) { _ in })
+                }
+            }
+            let received = try await onThread { try client.receive(pieceBytes * pieceCount) }
+            try await ended(writing, "the writes")
             #expect(KnownBytes.matches(received, at: 0))
             pair.end()
         }

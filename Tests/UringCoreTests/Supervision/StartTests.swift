@@ -1,3 +1,4 @@
+import CNUMA
 import Testing
 
 @testable import UringCore
@@ -6,6 +7,32 @@ import Testing
 /// All shards start, and alike, or none does.
 @Suite("The start of a supervisor", .serialized)
 struct StartTests {
+    @Test func bindsEveryShardToItsOwnCPU() async throws {
+        let allowed = CoreSelection.allowedCPUs()
+        let seen = SharedList<[Int]>()
+        let configuration = configured { $0.pinning = .on }
+        let run = SupervisedRun(try Supervisor(configuration: configuration, logger: nil)) {
+            seen.append([$0.cpu ?? -1, Int(cn_current_cpu())] + CoreSelection.allowedCPUs())
+        }
+        try await run.expectEnd()
+        // A quota may leave fewer shards than CPUs.
+        let bound = run.supervisor.plan.cpuOfShard.compactMap { $0 }
+        #expect(!bound.isEmpty && Set(bound).isSubset(of: allowed))
+        #expect(seen.all.sorted { $0[0] < $1[0] } == bound.map { [$0, $0, $0] })
+    }
+
+    @Test func leavesShardsWhereTheyMayRunWhenTheyAreNotBound() async throws {
+        let allowed = CoreSelection.allowedCPUs()
+        let seen = SharedList<[Int]>()
+        let configuration = configured { $0.pinning = .off }
+        let run = SupervisedRun(try Supervisor(configuration: configuration, logger: nil)) {
+            #expect($0.cpu == nil)
+            seen.append(CoreSelection.allowedCPUs())
+        }
+        try await run.expectEnd()
+        #expect(!seen.all.isEmpty && seen.all.allSatisfy { $0 == allowed })
+    }
+
     @Test(arguments: [0, 1, 2])
     func failsAsAWholeWithTheShardAndTheCause(_ broken: Int) async throws {
         try await leavingNothing {

@@ -44,7 +44,8 @@ extension StreamTransport {
         case .open, .flushing:
             phase = .ending
             lossError = error
-            dropParked()
+            // A peer that says something and resets has said it, as with read(2).
+            if error?.errno == nil || !isReadByHand { dropParked() }
             clearTimers()
             loop.close(slot, mode: kind.abortMode)
         case .ending, .lost: return
@@ -77,7 +78,8 @@ extension StreamTransport {
         retryTimer = nil
     }
 
-    private func dropParked() {
+    /// Drops what was received and not delivered.
+    package func dropParked() {
         while let bytes = parked.popFirst() { parkedBytes -= bytes.pinnedBytes }
     }
 
@@ -181,7 +183,6 @@ extension StreamTransport {
     /// Queues `connectionLost`: never from inside another callback of this handler.
     func scheduleLoss(_ error: IOError?) {
         phase = .lost
-        dropParked()
         writes.removeAll()
         clearTimers()
         loop.ready.append(

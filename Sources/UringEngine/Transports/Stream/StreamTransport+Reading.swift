@@ -176,13 +176,15 @@ extension StreamTransport {
 
     // MARK: Reading by hand
 
-    /// Parks what was delivered, for a face whose reader comes for it.
+    /// Parks what was delivered, for a face whose reader comes for it: also after the stream has failed,
+    /// as long as somebody holds this object.
     ///
     /// The first of them stays in its buffer: it is about to be taken. What lies behind it is bound by
     /// the same caps as while reading is paused.
     ///
     /// > Thread: On-loop only, from inside `dataReceived`.
     package func hold(_ bytes: consuming ReceivedBytes) {
+        isReadByHand = true
         if parked.isEmpty { keep(bytes) } else { park(bytes) }
     }
 

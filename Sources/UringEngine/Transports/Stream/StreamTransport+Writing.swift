@@ -29,6 +29,17 @@ extension StreamTransport {
         return true
     }
 
+    /// Queues the program's own bytes, without a copy.
+    ///
+    /// > Thread: On-loop only.
+    /// > Ownership: As of received bytes.
+    ///
+    /// - Returns: false when the stream is closing: nothing was queued.
+    @discardableResult
+    public func write(_ bytes: consuming OwnedBytes) -> Bool {
+        write(bytes.takeContents())
+    }
+
     /// Queues a copy of these bytes.
     ///
     /// > Thread: On-loop only.

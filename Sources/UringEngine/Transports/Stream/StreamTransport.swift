@@ -24,6 +24,8 @@ internal import DequeModule
     var hasDeliveredEOF = false
     @safe @exclusivity(unchecked) var parked = UniqueDeque<ReceivedBytes>()
     @safe @exclusivity(unchecked) var parkedBytes = 0
+    /// Somebody comes for what is parked, also after a failure.
+    var isReadByHand = false
 
     // Output.
     @safe @exclusivity(unchecked) var sendToken: OperationToken?
