@@ -10,13 +10,16 @@ extension EpollDriver {
 
     /// Receives when the descriptor is known to be readable, and until then waits for that: so
     /// `waitForReadiness` changes nothing.
+    ///
+    /// Each buffer is offered whole, so that a budget cuts no message in two; one byte less than it
+    /// holds is taken off instead. One buffer is the least it takes.
     package func receive(
         _ token: OperationToken,
         from descriptor: Descriptor,
         byteBudget: Int,
         waitForReadiness: Bool
     ) {
-        let budget = byteBudget > 0 ? byteBudget : .max
+        let budget = byteBudget > 0 ? max(byteBudget &- (supply.bufferBytes &- 1), 1) : .max
         unsafe wait(for: descriptor, WaitingOperation(token: token, byteCount: budget))
     }
 

@@ -53,7 +53,7 @@ extension EpollDriver {
             guard let (buffer, address) = unsafe supply.next else {
                 return end(token, -Errno.noBuffers.rawValue, .ended)
             }
-            let room = unsafe min(supply.bufferBytes, operation.pointee.byteCount)
+            let room = supply.bufferBytes
             let count = unsafe cu_receive(descriptor.rawValue, address, room, 0)
             guard count > 0 else {
                 guard let outcome = endOfInput(token, count) else { continue }
@@ -61,7 +61,7 @@ extension EpollDriver {
             }
             supply.takeNext()
             unsafe operation.pointee.byteCount &-= count
-            let isOver = unsafe operation.pointee.byteCount == 0
+            let isOver = unsafe operation.pointee.byteCount <= 0
             if isOver { release(token) }
             completions.append(
                 Completion(
@@ -71,7 +71,7 @@ extension EpollDriver {
                     buffer: buffer
                 )
             )
-            // Less than asked for was all there was (epoll(7), question 9), unless the end was
+            // Less than asked for was all that a stream had (epoll(7), question 9), unless its end was
             // reported together with it: of that no further report comes.
             if count < room, unsafe !known.pointee.state.contains(.ended) { return .drained }
             if isOver { return .ended }
