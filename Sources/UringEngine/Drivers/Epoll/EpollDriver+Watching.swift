@@ -145,9 +145,13 @@ extension EpollDriver {
         _ known: UnsafeMutablePointer<WatchedDescriptor>
     ) {
         var state = unsafe known.pointee.state
-        if events & (Self.reading | Self.always) != 0 { state.insert(.readable) }
-        if events & Self.endings != 0 { state.insert(.ended) }
-        if events & (Self.writing | Self.always) != 0 { state.insert(.writable) }
+        if events == UInt32(CU_EVENT_READ) {
+            state.insert(.readable)
+        } else {
+            if events & (Self.reading | Self.always) != 0 { state.insert(.readable) }
+            if events & Self.endings != 0 { state.insert(.ended) }
+            if events & (Self.writing | Self.always) != 0 { state.insert(.writable) }
+        }
         unsafe known.pointee.state = state
         if unsafe known.pointee.polls != .none { unsafe report(events, toPollsOf: known) }
         if unsafe known.pointee.hasSomethingToDo { ready.append(slot, in: descriptors) }

@@ -28,6 +28,8 @@ internal import CUring
     @safe @exclusivity(unchecked) var counters = DriverMetrics()
     /// Turns of the loop since the set was asked for events.
     @safe @exclusivity(unchecked) var turnsSinceLook = 0
+    /// After so many completions the descriptors that are left wait for the next turn.
+    @safe @exclusivity(unchecked) var completionsPerTurnMax = 4
     @safe @exclusivity(unchecked) var isShutDown = false
     var isPoolAdopted = false
 
