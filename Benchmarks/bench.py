@@ -107,11 +107,12 @@ def section_runs(servers, load, options):
     candidates = [server for server in servers if server.is_candidate]
     on_uring = [server for server in servers if server.uses_io_uring]
     counted = [server for server in servers if server.counts_allocations]
+    gated = [server for server in counted if server.is_candidate or server is servers[0]]
     return {
         "throughput": lambda: throughput.measure(servers, ROWS, load, options),
         "shards": lambda: shards.measure(candidates, load, options),
         "instructions": lambda: instructions.measure(servers, CALLGRIND_ROW, load, BUILD, options),
-        "allocations": lambda: allocations.measure(on_uring if options.smoke else counted, ROWS,
+        "allocations": lambda: allocations.measure(gated if options.smoke else counted, ROWS,
                                                    load, BUILD, options),
         "enters": lambda: enters.measure(on_uring, ROWS[0], load, options),
         "idle": lambda: idle.measure(servers, load, options),

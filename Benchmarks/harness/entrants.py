@@ -36,18 +36,24 @@ def _uringcore(options):
     rivals = {"callback": "nio-channel", "async": "nio-async"}
     binary = options.uringcore or options.uringcore_static
     for style in options.styles.split(",") if binary else []:
-        yield Server(
-            f"uringcore-{style}",
-            lambda port, style=style: ["echo", *address(port), "--style", style],
-            binary,
-            static_binary=options.uringcore_static,
-            # Valgrind 3.19 crashes in the shared Swift concurrency runtime.
-            needs_static_binary=True,
-            environment={"URINGCORE_CORES": str(options.server_cpu)},
-            is_candidate=True,
-            uses_io_uring=True,
-            rival=rivals.get(style),
-        )
+        yield _candidate(f"uringcore-{style}", style, "uring", binary, options, rivals.get(style))
+        if style == "callback":
+            yield _candidate("uringcore-epoll", style, "epoll", binary, options, "c-epoll")
+
+
+def _candidate(name, style, backend, binary, options, rival):
+    return Server(
+        name,
+        lambda port: ["echo", *address(port), "--style", style],
+        binary,
+        static_binary=options.uringcore_static,
+        # Valgrind 3.19 crashes in the shared Swift concurrency runtime.
+        needs_static_binary=True,
+        environment={"URINGCORE_CORES": str(options.server_cpu), "URINGCORE_BACKEND": backend},
+        is_candidate=True,
+        uses_io_uring=backend == "uring",
+        rival=rival,
+    )
 
 
 def _swift_nio(options):

@@ -30,16 +30,31 @@ def _traffic(load, gates):
     return sentences
 
 
+def instructions_most(figures, gates):
+    """What a server may need a request, and how that reads; None without a gate.
+
+    A gate may be a number, or a multiple of another server's figure in the same run."""
+    multiple = gates.get("user_instructions_of_other_max")
+    if multiple is None:
+        most = gates.get("user_instructions_per_request_max")
+        return None if most is None else (most, f"{most:,}")
+    other, ratio = multiple["server"], multiple["ratio"]
+    if other not in figures:
+        return 0, f"{ratio} × {other}, which was not measured"
+    return ratio * figures[other]["median"], f"{ratio} × {other}"
+
+
 def _instructions(figures, name, gates):
-    most = gates.get("user_instructions_per_request_max")
-    if most is None:
+    gate = instructions_most(figures, gates)
+    if gate is None:
         return []
+    most, words = gate
     if name not in figures:
         return [f"The user instructions of {name} were not measured: "
                 "pass --uringcore-static PATH, or leave out the section 'instructions'."]
     if figures[name]["median"] > most:
         return [f"{name} needs {figures[name]['median']:.0f} user instructions a request; "
-                f"at most {most} are allowed."]
+                f"at most {most:.0f} ({words}) are allowed."]
     return []
 
 

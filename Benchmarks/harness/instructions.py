@@ -96,7 +96,7 @@ def _own_cost(profile, name):
 def _environment(server, build):
     """Valgrind 3.19 runs no other thread while one waits in a ring, see yielding_enter.c. What the shim
     itself costs is taken off."""
-    if not server.is_candidate:
+    if not (server.is_candidate and server.uses_io_uring):
         return {}
     return {"LD_PRELOAD": str(build / SHIM),
             "URINGCORE_FEATURES_OFF": "registered_ring"}

@@ -5,6 +5,7 @@ COLORS = {
     "c-epoll": "#9a9a9a",
     "uringcore-callback": "#0b5fa5",
     "uringcore-async": "#4fa3e0",
+    "uringcore-epoll": "#86aecb",
     "nio-channel": "#d9541e",
     "nio-async": "#f08c4f",
     "nio-async-one-pool": "#f8bd94",

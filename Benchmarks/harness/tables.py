@@ -1,6 +1,7 @@
 """The tables of `latest.md`, one function a section: figures in, lines of Markdown out."""
 
 from harness import targets as target
+from harness.gates import instructions_most
 
 
 class Context:
@@ -93,11 +94,12 @@ def _shards_lines(name, figure, targets):
 
 def instructions(figures, context):
     def most(name):
-        return context.gates.get(name, {}).get("user_instructions_per_request_max")
+        gate = instructions_most(figures, context.gates.get(name, {}))
+        return "" if gate is None else gate[1]
     return _table(["server", "median", "runs", "gate"], [
         [f"`{name}`", f"{figure['median']:,.0f}",
          ", ".join(f"{value:,.0f}" for value in figure["values"]),
-         f"{most(name):,}" if most(name) is not None else ""]
+         most(name)]
         for name, figure in figures.items()])
 
 

@@ -29,6 +29,69 @@ int cu_event_descriptor(void) {
 // close(2) is never repeated: on Linux the descriptor is gone even when it says EINTR.
 int cu_close(int descriptor) { return close(descriptor) < 0 ? -errno : 0; }
 
+// --- epoll -----------------------------------------------------------------------------------------------------------
+
+int cu_epoll_create(void) {
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    return set < 0 ? -errno : set;
+}
+
+static int control(int set, int operation, int descriptor, uint32_t events, uint64_t word) {
+    struct epoll_event event = {.events = events | EPOLLET, .data.u64 = word};
+    return epoll_ctl(set, operation, descriptor, &event) < 0 ? -errno : 0;
+}
+
+int cu_epoll_add(int set, int descriptor, uint32_t events, uint64_t word) {
+    return control(set, EPOLL_CTL_ADD, descriptor, events, word);
+}
+
+int cu_epoll_change(int set, int descriptor, uint32_t events, uint64_t word) {
+    return control(set, EPOLL_CTL_MOD, descriptor, events, word);
+}
+
+int cu_epoll_remove(int set, int descriptor) {
+    return control(set, EPOLL_CTL_DEL, descriptor, 0, 0);
+}
+
+int cu_epoll_wait(int set, void *events, int count, int milliseconds) {
+    int result = epoll_wait(set, events, count, milliseconds);
+    return result < 0 ? -errno : result;
+}
+
+int cu_epoll_wait_within(int set, void *events, int count, int64_t nanoseconds) {
+    struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    long result = syscall(SYS_epoll_pwait2, set, events, count, &timeout, NULL, 0);
+    return result < 0 ? -errno : (int)result;
+}
+
+long cu_send_message(int descriptor, const struct cu_message *message) {
+    ssize_t result = sendmsg(descriptor, &message->header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return result < 0 ? -errno : result;
+}
+
+int cu_accept(int listener) {
+    int descriptor = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int cu_connect(int descriptor, const struct cu_address *address) {
+    const struct sockaddr *name = (const struct sockaddr *)&address->storage;
+    return connect(descriptor, name, address->length) < 0 ? -errno : 0;
+}
+
+int cu_connect_result(int descriptor) {
+    int failure = 0;
+    socklen_t length = sizeof failure;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &length) < 0) return -errno;
+    return -failure;
+}
+
+int cu_poll_now(int descriptor, uint32_t events) {
+    struct pollfd look = {.fd = descriptor, .events = (short)events};
+    if (poll(&look, 1, 0) < 0) return -errno;
+    return look.revents & POLLNVAL ? -EBADF : look.revents;
+}
+
 // Names one file and no other, whatever becomes of the path: no link is followed, and nothing can be
 // read through it (open(2), O_PATH).
 int cu_hold_file(const char *path) {

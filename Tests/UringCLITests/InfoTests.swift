@@ -34,6 +34,7 @@ struct InfoTests {
         #expect(info["kernel.name"] == "Linux")
         #expect(info["kernel.release"]?.isEmpty == false)
         #expect(info["driver.name"] == "io_uring")
+        #expect(info["driver.wanted"] == "auto")
         #expect(info["driver.failure"] == "null")
         #expect(info["driver.ring.submissionEntries"] == "256")
         #expect(info.features.keys.contains("defer_taskrun"))
@@ -97,7 +98,8 @@ struct InfoTests {
     func printsTheRestWithoutIOUring(_ error: String, _ part: String) throws {
         let denied = Programs.peer("deny.py") + [error]
         let info = try InfoOutput(wrapper: denied)
-        #expect(info["driver.name"] == "null")
+        #expect(info["driver.name"] == "epoll")
+        #expect(info["driver.wanted"] == "auto")
         #expect(info["driver.rung"] == "null")
         #expect(info["driver.failure"]?.contains("\(error) (") == true)
         #expect(info["driver.failure"]?.contains(part) == true)
@@ -106,12 +108,34 @@ struct InfoTests {
         #expect(info["cores.shards"] != nil)
         let (tool, output) = try run(wrapper: denied)
         #expect(tool.end == .status(0))
-        #expect(output.contains("driver    none: set up ring failed: \(error)"))
+        #expect(output.contains("driver    epoll: set up ring failed: \(error)"))
+    }
+
+    @Test func saysThatAServerWouldNotStart() throws {
+        let denied = Programs.peer("deny.py") + ["EPERM"]
+        let insisting = ["URINGCORE_BACKEND": "uring"]
+        let info = try InfoOutput(wrapper: denied, environment: insisting)
+        #expect(info["driver.name"] == "null")
+        #expect(info["driver.wanted"] == "uring")
+        let (tool, output) = try run(wrapper: denied, environment: insisting)
+        #expect(tool.end == .status(0))
+        #expect(output.contains("driver    none: set up ring failed: EPERM"))
+    }
+
+    @Test func saysThatEpollWasAskedForAndMakesNoRing() throws {
+        let killing = Strace.injecting("io_uring_setup", "signal=KILL")
+        let wanted = ["URINGCORE_BACKEND": "epoll"]
+        let info = try InfoOutput(wrapper: killing, environment: wanted)
+        #expect(info["driver.name"] == "epoll")
+        #expect(info["driver.failure"] == "null")
+        #expect(info.features.values.allSatisfy { !$0.isOn && $0.reason == "epoll is used" })
+        let (_, output) = try run(environment: wanted)
+        #expect(output.contains("driver    epoll: asked for"))
     }
 
     @Test(arguments: [
         ("URINGCORE_CORES", "4000"), ("URINGCORE_CORES", "x"), ("URINGCORE_PIN", "maybe"),
-        ("URINGCORE_STALL_MS", "soon"),
+        ("URINGCORE_STALL_MS", "soon"), ("URINGCORE_BACKEND", "select"),
     ])
     func endsWith78ForABadSetting(_ variable: String, _ value: String) throws {
         let (tool, output) = try run(environment: [variable: value])

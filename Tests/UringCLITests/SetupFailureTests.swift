@@ -1,7 +1,8 @@
 import Glibc
 import Testing
 
-/// Machines on which io_uring is not to be had, or not as wished: one line says why and what to change.
+/// Machines on which io_uring is not to be had, or not as wished, for a server that insists on it or
+/// must not go on without: one line says why and what to change.
 @Suite("io_uring that the kernel refuses")
 struct SetupFailureTests {
     /// Runs a server that must not start, and returns what it complains of shard 0, once.
@@ -30,8 +31,13 @@ struct SetupFailureTests {
         return String(line[(start?.range.upperBound ?? line.startIndex)...])
     }
 
+    private static let insisting = ["URINGCORE_BACKEND": "uring"]
+
     @Test func byASeccompProfileThatForbidsIt() throws {
-        let line = try complaint(behind: Programs.peer("deny.py") + ["EPERM"])
+        let line = try complaint(
+            behind: Programs.peer("deny.py") + ["EPERM"],
+            environment: Self.insisting
+        )
         #expect(line.hasPrefix("set up ring failed: EPERM (1): "))
         #expect(line.contains("seccomp profile"))
         #expect(line.contains("kernel.io_uring_disabled"))
@@ -39,7 +45,10 @@ struct SetupFailureTests {
     }
 
     @Test func byASeccompProfileThatHidesIt() throws {
-        let line = try complaint(behind: Programs.peer("deny.py") + ["ENOSYS"])
+        let line = try complaint(
+            behind: Programs.peer("deny.py") + ["ENOSYS"],
+            environment: Self.insisting
+        )
         #expect(line.hasPrefix("set up ring failed: ENOSYS (38): "))
         #expect(line.contains("this kernel has no io_uring"))
         #expect(line.contains("seccomp profile"))
@@ -48,21 +57,33 @@ struct SetupFailureTests {
 
     @Test(arguments: [
         ("ENOMEM", "set up ring failed: ENOMEM (12): ", "bytes of ring memory"),
-        ("EINVAL", "set up ring failed: EINVAL (22): ", "Linux 5.11 is the oldest that will do"),
         ("EMFILE", "set up ring failed: EMFILE (24): ", "`ulimit -n` or LimitNOFILE="),
         ("ENFILE", "set up ring failed: ENFILE (23): ", "fs.file-max"),
         ("EFAULT", "set up ring failed: EFAULT (14)", ""),
     ])
-    func byEachErrorOfItsSetUp(_ error: String, _ start: String, _ part: String) throws {
+    func byErrorsThatNoOtherBackendIsTakenFor(
+        _ error: String,
+        _ start: String,
+        _ part: String
+    ) throws {
         let line = try complaint(behind: Strace.injecting("io_uring_setup", "error=\(error)"))
         #expect(line.hasPrefix(start))
         #expect(part.isEmpty || line.contains(part))
     }
 
+    @Test func byAKernelThatIsTooOld() throws {
+        let line = try complaint(
+            behind: Strace.injecting("io_uring_setup", "error=EINVAL"),
+            environment: Self.insisting
+        )
+        #expect(line.hasPrefix("set up ring failed: EINVAL (22): "))
+        #expect(line.contains("Linux 5.11 is the oldest that will do"))
+    }
+
     @Test func sayWhichShardOfAnyNumberAndWhy() throws {
         let line = try complaint(
             behind: Programs.peer("deny.py") + ["EPERM"],
-            environment: ["URINGCORE_CORES": "0"]
+            environment: ["URINGCORE_CORES": "0", "URINGCORE_BACKEND": "uring"]
         )
         #expect(line.hasPrefix("set up ring failed: EPERM (1): "))
     }

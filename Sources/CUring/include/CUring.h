@@ -20,9 +20,12 @@
 #include <stdint.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 // What a kernel may know and liburing 2.3 does not (include/uapi/linux/io_uring.h of Linux 6.18).
 enum {
@@ -262,6 +265,55 @@ static inline void cu_publish_buffers(struct io_uring_buf_ring *ring, uint16_t c
 }
 
 static inline void cu_reset_buffers(struct io_uring_buf_ring *ring) { ring->tail = 0; }
+
+// --- epoll, and the calls that it says are worth trying ---------------------------------------------------------------
+
+enum {
+    CU_EVENT_READ = EPOLLIN,
+    CU_EVENT_WRITE = EPOLLOUT,
+    CU_EVENT_PEER_ENDED = EPOLLRDHUP,
+    CU_EVENT_HUNG_UP = EPOLLHUP,
+    CU_EVENT_FAILED = EPOLLERR,
+    CU_EVENT_BYTES = sizeof(struct epoll_event),
+};
+
+// The kernel packs its events on x86-64, which Swift does not: so they are read here.
+static inline uint32_t cu_event_flags(const void *events, long index) {
+    return ((const struct epoll_event *)events)[index].events;
+}
+static inline uint64_t cu_event_word(const void *events, long index) {
+    return ((const struct epoll_event *)events)[index].data.u64;
+}
+
+int cu_epoll_create(void);
+/// Watches a descriptor, edge-triggered; 0 or -errno.
+int cu_epoll_add(int set, int descriptor, uint32_t events, uint64_t word);
+int cu_epoll_change(int set, int descriptor, uint32_t events, uint64_t word);
+int cu_epoll_remove(int set, int descriptor);
+/// How many events were written, or -errno; a negative timeout is none.
+int cu_epoll_wait(int set, void *events, int count, int milliseconds);
+/// The same to the nanosecond (Linux 5.11).
+int cu_epoll_wait_within(int set, void *events, int count, int64_t nanoseconds);
+
+// libc's own recv(2) and send(2) are points where a thread may be cancelled, which costs about forty
+// instructions each; a loop's thread never is.
+static inline long cu_receive(int descriptor, void *bytes, size_t count, int flags) {
+    long result = syscall(SYS_recvfrom, descriptor, bytes, count, flags | MSG_DONTWAIT, NULL, NULL);
+    return result < 0 ? -errno : result;
+}
+static inline long cu_send(int descriptor, const void *bytes, size_t count) {
+    long result = syscall(SYS_sendto, descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+    return result < 0 ? -errno : result;
+}
+
+long cu_send_message(int descriptor, const struct cu_message *message);
+/// A connection, close-on-exec and non-blocking, or -errno.
+int cu_accept(int listener);
+int cu_connect(int descriptor, const struct cu_address *address);
+/// What became of a connect, as SO_ERROR has it: 0 or -errno.
+int cu_connect_result(int descriptor);
+/// What poll(2) says at once, or -errno.
+int cu_poll_now(int descriptor, uint32_t events);
 
 // --- system calls and macros that the Swift overlay does not have ---------------------------------------------------
 

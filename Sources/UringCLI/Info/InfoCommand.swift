@@ -7,8 +7,8 @@ struct InfoCommand: ParsableCommand {
         commandName: "info",
         abstract: "Show what the runtime finds here: kernel, driver, cores, limits and settings.",
         discussion: """
-            One ring is made and let go again, to learn what works. Where io_uring is not to be had, the reason stands in \
-            its place, and the rest is shown all the same. A setting that cannot be used exits 78.
+            One ring is made and let go again, to learn what works. Where io_uring is not to be had, what takes its place \
+            is shown with the reason, and the rest all the same. A setting that cannot be used exits 78.
             """
     )
 

@@ -43,7 +43,8 @@ extension InfoReport {
             ])
         }
         return .object([
-            ("name", driver.rung == nil ? .null : "io_uring"),
+            ("name", .string(orNull: driver.backend?.rawValue)),
+            ("wanted", .string(driver.choice.rawValue)),
             ("rung", .string(orNull: driver.rung)),
             ("ring", sizes ?? .null),
             ("notes", .strings(driver.notes)),

@@ -30,8 +30,8 @@ extension InfoReport {
 
     private var driverLines: [String] {
         guard let rung = driver.rung, let sizes = driver.sizes else {
-            let why = driver.failure.map { "\($0)" } ?? "unknown"
-            return ["none: \(why)"] + driver.notes
+            let why = driver.failure.map { "\($0)" } ?? "asked for"
+            return ["\(driver.backend.map { "\($0.rawValue)" } ?? "none"): \(why)"] + driver.notes
         }
         return ["io_uring, set up as \(rung) (\(sizes))"] + driver.notes
     }

@@ -16,6 +16,11 @@ public struct Configuration: Sendable {
     public var pinning = Pinning.auto
     /// What each core's loop is made of.
     public var loop = LoopOptions()
+    /// What all shards stand on: `loop.backend`.
+    public var backend: BackendChoice {
+        get { loop.backend }
+        set { loop.backend = newValue }
+    }
     /// Connections that wait to be accepted, for each listener.
     public var backlog = 4_096
     /// How long a drain may take before what is left is cut off.
@@ -81,6 +86,7 @@ public struct Configuration: Sendable {
     }
 
     private mutating func readRing(_ reader: SettingReader) throws(ConfigurationError) {
+        loop.backend = try reader.choice(.backend, default: .auto)
         loop.ringEntries = try reader.powerOfTwo(.ringEntries, default: 256, in: 4...32_768)
         loop.completionEntries = try reader.powerOfTwo(
             .completionEntries,

@@ -31,6 +31,7 @@ extension Configuration {
         case .cores: "\(cores)"
         case .coreCount: coreCount.map { "\($0)" } ?? "auto"
         case .pinning: pinning.rawValue
+        case .backend: loop.backend.rawValue
         case .ringEntries: "\(loop.ringEntries)"
         case .completionEntries: "\(loop.completionEntries)"
         case .bufferSize: "\(loop.bufferBytes)"

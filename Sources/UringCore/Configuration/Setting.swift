@@ -7,6 +7,7 @@ enum Setting: String, CaseIterable {
     case cores = "URINGCORE_CORES"
     case coreCount = "URINGCORE_CORE_COUNT"
     case pinning = "URINGCORE_PIN"
+    case backend = "URINGCORE_BACKEND"
     case ringEntries = "URINGCORE_RING_ENTRIES"
     case completionEntries = "URINGCORE_CQ_ENTRIES"
     case bufferSize = "URINGCORE_BUFFER_SIZE"

@@ -51,6 +51,13 @@ public final class MetricsRecorder: Sendable {
             let gauge = Gauge(label: label(name), dimensions: dimensions, factory: factory)
             gauge.record(now[keyPath: value])
         }
+        record(snapshot.backend, dimensions)
+    }
+
+    /// A one, labelled with what the shard stands on: `uringcore.backend{backend="epoll"}`.
+    private func record(_ backend: Backend, _ dimensions: [(String, String)]) {
+        let dimensions = dimensions + [("backend", backend.rawValue)]
+        Gauge(label: label("backend"), dimensions: dimensions, factory: factory).record(1)
     }
 
     private func label(_ name: String) -> String { "\(prefix).\(name)" }

@@ -6,6 +6,8 @@ public struct ShardSnapshot: Hashable, Sendable {
     public let shard: Int
     /// The CPU that it is bound to; nil when the scheduler places it.
     public let cpu: Int?
+    /// What its loop stands on.
+    public let backend: Backend
     /// The loop's counters.
     public let loop: LoopMetrics
 
@@ -18,6 +20,7 @@ public struct ShardSnapshot: Hashable, Sendable {
                     returning: ShardSnapshot(
                         shard: shard.index,
                         cpu: shard.cpu,
+                        backend: shard.loop.backend,
                         loop: shard.loop.metrics
                     )
                 )

@@ -9,7 +9,9 @@ extension RunCoordinator {
     /// Starts every shard.
     ///
     /// One size for all is chosen from the memlock limit before any ring is made. A shard that still
-    /// gets ENOMEM takes all down; they are made again, one size smaller.
+    /// gets ENOMEM takes all down; they are made again, one size smaller. Where one says that io_uring is
+    /// not to be had at all, all are made again on epoll, unless the configuration insists: the shards
+    /// of a run never differ.
     ///
     /// - Returns: which shard could not be made, and why; then none runs.
     mutating func start() async -> SupervisorError? {
@@ -19,12 +21,21 @@ extension RunCoordinator {
         var options = runtime.plan.loop
         options.loopCount = cpus.count
         options.log = { log.log($0) }
+        let mayFallBack = options.backend == .auto
+        if mayFallBack { options.backend = .uring }
         var sizes = options.fittingRingSizes
-        if let reason = options.fittingRingSizesReason { log.log(reason) }
+        if options.backend != .epoll, let reason = options.fittingRingSizesReason {
+            log.log(reason)
+        }
         var tries = 1
         while true {
             options.set(sizes)
             guard let (shard, cause) = await startAll(options) else { return nil }
+            if mayFallBack, options.backend == .uring, cause.meansNoUring {
+                logger.warning("\(BackendChoice.fallbackLine(because: cause))")
+                options.backend = .epoll
+                continue
+            }
             // One alone has tried smaller ones itself.
             guard cause.errno == .noMemory, cause.operation == .setUpRing, cpus.count > 1 else {
                 return .startFailed(shard: shard, cpu: cpus[shard], cause: cause)

@@ -55,6 +55,19 @@ package struct BufferSlice: Hashable, Sendable {
         self.bufferCount = bufferCount
     }
 
+    /// Lets a driver adopt the pool, or not.
+    ///
+    /// - Throws: an error of `.registerBuffers` for a pool that buffer ids cannot number.
+    package func checkNumbers() throws(IOError) {
+        guard (1...32_768).contains(bufferCount), (1...Int(Int32.max)).contains(bufferBytes) else {
+            throw IOError(
+                .registerBuffers,
+                reason: .invalidArgument,
+                detail: "a pool has 1 to 32768 buffers; got \(bufferCount) of \(bufferBytes) bytes"
+            )
+        }
+    }
+
     /// The first byte of one buffer.
     ///
     /// Safety: the pointer lives as long as the region stays mapped.

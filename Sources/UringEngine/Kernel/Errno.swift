@@ -34,6 +34,8 @@ extension Errno {
     public static let again = Errno(rawValue: EAGAIN)
     /// Address already in use.
     public static let addressInUse = Errno(rawValue: EADDRINUSE)
+    /// File exists.
+    public static let alreadyExists = Errno(rawValue: EEXIST)
     /// Operation already in progress.
     public static let already = Errno(rawValue: EALREADY)
     /// Bad file descriptor.
@@ -50,6 +52,8 @@ extension Errno {
     public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
     /// Connection reset by peer.
     public static let connectionReset = Errno(rawValue: ECONNRESET)
+    /// Operation now in progress.
+    public static let inProgress = Errno(rawValue: EINPROGRESS)
     /// Interrupted system call.
     public static let interrupted = Errno(rawValue: EINTR)
     /// Invalid argument.

@@ -66,6 +66,7 @@ extension IOError {
         case send
         case setOption = "set option"
         case setPermissions = "set permissions"
+        case setUpDriver = "set up driver"
         case setUpRing = "set up ring"
         case sleep
         case startThread = "start thread"

@@ -74,6 +74,10 @@ package protocol KernelDriver: AnyObject, SocketControl {
         events: PollEvents,
         isMultishot: Bool
     )
+    /// The loop lets go of a descriptor without closing it; whoever has it next may close it unseen.
+    ///
+    /// Nothing is in flight on it. A driver that remembers descriptors forgets this one.
+    func letGo(_ descriptor: Descriptor)
     /// Asks for the end of `target`. Its own result: 0, ENOENT when it is over, EALREADY when it is
     /// running.
     func cancel(_ token: OperationToken, target: OperationToken)
@@ -100,6 +104,9 @@ package protocol KernelDriver: AnyObject, SocketControl {
 }
 
 extension KernelDriver {
+    /// Does nothing: most drivers remember operations, not descriptors.
+    package func letGo(_ descriptor: Descriptor) {}
+
     /// Hands one buffer over.
     package func provide(_ buffer: BufferID) {
         // Safety: the driver reads the one number during the call.

@@ -98,7 +98,7 @@ extension EventLoop {
             // It can fail only where there is no connection to reset.
             try? driver.base.setOption(.resetOnClose, on: descriptor)
             driver.base.close(descriptor)
-        case .letGo: break
+        case .letGo: driver.base.letGo(descriptor)
         }
         if owner.isDirty { dirty.remove(owner) }
         if owner.isStarved { starved.remove(owner) }

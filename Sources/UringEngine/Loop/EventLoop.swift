@@ -12,7 +12,7 @@ internal import Glibc
 /// fireTimers     those due
 /// runReady       the jobs present at the start
 /// flushWrites    write queues become operations
-/// submitAndWait  one io_uring_enter, with the next deadline
+/// submitAndWait  one system call, with the next deadline
 /// reap           completions are copied out, then dispatched
 /// ```
 ///
@@ -94,6 +94,9 @@ public final class EventLoop: @unchecked Sendable {
         case .uring(let driver):
             self.driver = unsafe .uring(.passUnretained(driver))
             self.driverOwner = driver
+        case .epoll(let driver):
+            self.driver = unsafe .epoll(.passUnretained(driver))
+            self.driverOwner = driver
         case .custom(let driver):
             let box = CustomDriver(driver)
             self.driver = unsafe .custom(.passUnretained(box))
@@ -117,14 +120,16 @@ public final class EventLoop: @unchecked Sendable {
         provideFreeBuffers()
     }
 
-    /// Makes a loop on io_uring, on the thread that will run it.
+    /// Makes a loop on what the options ask for, on the thread that will run it.
+    ///
+    /// Where that is `.auto` and comes to epoll, the log says why in one line.
     ///
     /// - Throws: `.invalidArgument` for options that no loop can be made with, naming field, value and
-    ///   what is accepted; errors of `.setUpRing` that say what to change; and those of memory.
+    ///   what is accepted; errors of `.setUpRing` and `.setUpDriver` that say what to change; and
+    ///   those of memory.
     public convenience init(_ options: LoopOptions = LoopOptions()) throws(IOError) {
         try options.check()
-        let driver = try UringDriver(options: options.uringDriver)
-        try self.init(driver: .uring(driver), options: options)
+        try self.init(driver: DriverChoice(options), options: options)
     }
 
     deinit {
@@ -251,6 +256,15 @@ public final class EventLoop: @unchecked Sendable {
         metrics.posts = schedulerCounters.posts
         metrics.wakes = schedulerCounters.wakesAsked
         return metrics
+    }
+
+    /// What the loop stands on.
+    public var backend: Backend {
+        switch driver {
+        case .uring: .uring
+        case .epoll: .epoll
+        case .custom: .custom
+        }
     }
 
     /// The driver, its set-up rung and what is off, in one line.

@@ -8,12 +8,14 @@
 @safe package enum LoopDriver {
     // Safety: `EventLoop.driverOwner` keeps what this refers to.
     case uring(Unmanaged<UringDriver>)
+    case epoll(Unmanaged<EpollDriver>)
     case custom(Unmanaged<CustomDriver>)
 
     /// The driver as the seam sees it, for verbs off the hot path.
     package var base: any KernelDriver {
         switch self {
         case .uring(let driver): unsafe driver.takeUnretainedValue()
+        case .epoll(let driver): unsafe driver.takeUnretainedValue()
         case .custom(let box): unsafe box.takeUnretainedValue().driver
         }
     }
@@ -22,21 +24,33 @@
     var hasUnreadCompletions: Bool {
         switch self {
         case .uring(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.hasUnreadCompletions }
+        case .epoll(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.hasUnreadCompletions }
         case .custom: base.hasUnreadCompletions
         }
     }
 
     @inline(__always)
     func submitAndWait(_ bound: WaitBound) throws(IOError) {
-        guard case .uring(let driver) = self else { return try base.submitAndWait(bound) }
         // The borrowed call takes no typed throws; the error comes out beside it.
         var failure: IOError?
-        unsafe driver._withUnsafeGuaranteedRef { driver in
-            do throws(IOError) {
-                try driver.submitAndWait(bound)
-            } catch {
-                failure = error
+        switch self {
+        case .uring(let driver):
+            unsafe driver._withUnsafeGuaranteedRef { driver in
+                do throws(IOError) {
+                    try driver.submitAndWait(bound)
+                } catch {
+                    failure = error
+                }
             }
+        case .epoll(let driver):
+            unsafe driver._withUnsafeGuaranteedRef { driver in
+                do throws(IOError) {
+                    try driver.submitAndWait(bound)
+                } catch {
+                    failure = error
+                }
+            }
+        case .custom: try base.submitAndWait(bound)
         }
         if let failure { throw failure }
     }
@@ -45,6 +59,7 @@
     func reap(into batch: inout CompletionBatch) {
         switch self {
         case .uring(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.reap(into: &batch) }
+        case .epoll(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.reap(into: &batch) }
         case .custom: base.reap(into: &batch)
         }
     }
@@ -72,6 +87,10 @@
             unsafe driver._withUnsafeGuaranteedRef {
                 unsafe $0.send(token, on: descriptor, bytes: bytes)
             }
+        case .epoll(let driver):
+            unsafe driver._withUnsafeGuaranteedRef {
+                unsafe $0.send(token, on: descriptor, bytes: bytes)
+            }
         case .custom: unsafe base.send(token, on: descriptor, bytes: bytes)
         }
     }
@@ -81,6 +100,8 @@
         switch self {
         case .uring(let driver):
             unsafe driver._withUnsafeGuaranteedRef { unsafe $0.provide(buffers) }
+        case .epoll(let driver):
+            unsafe driver._withUnsafeGuaranteedRef { unsafe $0.provide(buffers) }
         case .custom: unsafe base.provide(buffers)
         }
     }
@@ -89,6 +110,7 @@
     func publish() {
         switch self {
         case .uring(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.publish() }
+        case .epoll(let driver): unsafe driver._withUnsafeGuaranteedRef { $0.publish() }
         case .custom: base.publish()
         }
     }
@@ -112,6 +134,8 @@ package final class CustomDriver {
 package enum DriverChoice {
     /// io_uring.
     case uring(UringDriver)
+    /// epoll.
+    case epoll(EpollDriver)
     /// Any other: a scripted or simulated kernel.
     case custom(any KernelDriver)
 }

@@ -14,6 +14,8 @@ public struct LoopOptions: Sendable {
         case off
     }
 
+    /// What the loop stands on.
+    public var backend = BackendChoice.auto
     /// Entries of the submission queue, a power of two up to 32,768.
     public var ringEntries = 256
     /// Entries of the completion queue, a power of two up to 65,536 and not below `ringEntries`.

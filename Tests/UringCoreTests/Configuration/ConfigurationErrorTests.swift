@@ -56,6 +56,7 @@ struct ConfigurationErrorTests {
     @Test(arguments: [
         (Setting.memoryLock, "yes"), (.memoryLock, "ON"), (.memoryLock, ""), (.memoryLock, "1"),
         (.pinning, "yes"), (.pinning, ""), (.pinning, "AUTO"), (.pinning, "0"),
+        (.backend, "io_uring"), (.backend, ""), (.backend, "EPOLL"), (.backend, "select"),
         (.balance, "p3c"), (.balance, ""), (.balance, "RX"), (.balance, "on"),
         (.submissionPoll, "yes"), (.submissionPoll, "2"), (.submissionPoll, ""),
         (.submissionPoll, "01"), (.featuresOff, "none"), (.featuresOff, "buf_ring,"),
@@ -69,6 +70,7 @@ struct ConfigurationErrorTests {
         let words =
             switch setting {
             case .memoryLock, .pinning: ["auto", "on", "off"]
+            case .backend: ["auto", "uring", "epoll"]
             case .balance: ["p2c", "off", "rx"]
             case .submissionPoll: ["0", "1"]
             default: KernelFeature.allCases.map(\.rawValue)

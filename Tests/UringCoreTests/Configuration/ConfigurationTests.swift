@@ -15,6 +15,7 @@ struct ConfigurationTests {
         #expect(configuration.cores == .auto)
         #expect(configuration.coreCount == nil)
         #expect(configuration.pinning == .auto)
+        #expect(configuration.backend == .auto)
         #expect(configuration.balance == .p2c)
         #expect(configuration.stallLimit == .milliseconds(25))
         #expect(configuration.loop.spin == .zero)
@@ -43,6 +44,7 @@ struct ConfigurationTests {
             "URINGCORE_CORES": "0",
             "URINGCORE_CORE_COUNT": "3",
             "URINGCORE_PIN": "off",
+            "URINGCORE_BACKEND": "epoll",
             "URINGCORE_SPIN_US": "40",
             "URINGCORE_BALANCE": "rx",
             "URINGCORE_STALL_MS": "0",
@@ -62,6 +64,8 @@ struct ConfigurationTests {
         ])
         #expect(configuration.cores == .list([0]))
         #expect(configuration.coreCount == 3)
+        #expect(configuration.backend == .epoll)
+        #expect(configuration.loop.backend == .epoll)
         #expect(configuration.pinning == .off)
         #expect(configuration.loop.spin == .microseconds(40))
         #expect(configuration.balance == .rx)
@@ -85,7 +89,7 @@ struct ConfigurationTests {
     @Test(arguments: Setting.allCases)
     func changesNothingButWhatAVariableTunes(_ setting: Setting) throws {
         // A value of each kind that differs from the default; one of them fits.
-        let candidates = ["0", "1", "512", "8192", "off", "buf_ring", "all"]
+        let candidates = ["0", "1", "512", "8192", "off", "buf_ring", "all", "epoll"]
         let plain = Configuration().resolvedSettings
         let changed = candidates.compactMap { value in
             try? read([setting.rawValue: value]).resolvedSettings
@@ -101,7 +105,8 @@ struct ConfigurationTests {
     @Test func readsItsOwnSettingsBack() throws {
         let configuration = try read([
             "URINGCORE_CORES": "1,3-5", "URINGCORE_CORE_COUNT": "2", "URINGCORE_PIN": "on",
-            "URINGCORE_SPIN_US": "7", "URINGCORE_BALANCE": "off", "URINGCORE_STALL_MS": "100",
+            "URINGCORE_BACKEND": "uring", "URINGCORE_SPIN_US": "7", "URINGCORE_BALANCE": "off",
+            "URINGCORE_STALL_MS": "100",
             "URINGCORE_SQPOLL": "1", "URINGCORE_SQPOLL_IDLE_MS": "5",
             "URINGCORE_QUARANTINE_MS": "2",
             "URINGCORE_JOB_BUDGET_US": "9", "URINGCORE_FEATURES_OFF": "buf_ring,no_iowait",
@@ -137,7 +142,8 @@ struct ConfigurationTests {
         (.jobBudget, "1000000"), (.drain, "0"), (.drain, "86400000"), (.memoryLock, "auto"),
         (.memoryLock, "on"), (.submissionPoll, "0"), (.featuresOff, ""), (.coreCount, "auto"),
         (.coreCount, "1"), (.coreCount, "4096"), (.pinning, "auto"), (.pinning, "on"),
-        (.balance, "p2c"), (.balance, "off"), (.stall, "0"), (.stall, "3600000"), (.spin, "0"),
+        (.backend, "auto"), (.backend, "uring"), (.backend, "epoll"), (.balance, "p2c"),
+        (.balance, "off"), (.stall, "0"), (.stall, "3600000"), (.spin, "0"),
         (.spin, "1000000"),
     ])
     func acceptsTheEdgesOfEachRange(_ setting: Setting, _ value: String) {

@@ -3,17 +3,8 @@ import Testing
 
 @testable import UringEngine
 
-/// A driver with a pool, and the few verbs that its tests are made of.
-final class DriverHarness {
-    let driver: UringDriver
-    let memory: MemoryMap
-    let region: PoolRegion
-    private var batch = CompletionBatch(capacity: 512)
-    private var nextSlot: UInt32 = 0
-
-    /// Far beyond what anything here takes, so that a loaded machine fails no test.
-    static let patience: UInt64 = 20_000_000_000
-
+/// An io_uring driver with a pool.
+final class DriverHarness: Harness<UringDriver> {
     init(
         bufferBytes: Int = 64,
         bufferCount: Int = 8,
@@ -26,7 +17,30 @@ final class DriverHarness {
             providedEntries: bufferCount
         )
         change(&options)
-        driver = try UringDriver(options: options)
+        try super.init(UringDriver(options: options), bufferBytes, bufferCount)
+    }
+}
+
+/// An epoll driver with a pool.
+final class EpollHarness: Harness<EpollDriver> {
+    init(bufferBytes: Int = 64, bufferCount: Int = 8) throws {
+        try super.init(EpollDriver(), bufferBytes, bufferCount)
+    }
+}
+
+/// A driver with a pool, and the few verbs that its tests are made of.
+class Harness<Driver: KernelDriver> {
+    let driver: Driver
+    let memory: MemoryMap
+    let region: PoolRegion
+    private var batch = CompletionBatch(capacity: 512)
+    private var nextSlot: UInt32 = 0
+
+    /// Far beyond what anything here takes, so that a loaded machine fails no test.
+    static var patience: UInt64 { 20_000_000_000 }
+
+    init(_ driver: Driver, _ bufferBytes: Int, _ bufferCount: Int) throws {
+        self.driver = driver
         memory = try MemoryMap(byteCount: bufferBytes * bufferCount)
         region = PoolRegion(
             base: memory.base,

@@ -130,7 +130,9 @@ import UringTesting
 
     /// Whoever adds a field decides here whether it can be set to something bad.
     @Test func areAllCheckedWhereTheyCanBeWrong() throws {
-        let free: Set = ["memoryLock", "isSubmissionPolled", "featuresOff", "limits", "log"]
+        let free: Set = [
+            "backend", "memoryLock", "isSubmissionPolled", "featuresOff", "limits", "log",
+        ]
         let options = Mirror(reflecting: LoopOptions()).children.compactMap(\.label)
         let limits = Mirror(reflecting: LoopLimits()).children.compactMap(\.label)
         let fields = options + limits.map { "limits." + $0 }

@@ -28,6 +28,7 @@ final class LoopThread: @unchecked Sendable {
         self.notes = notes
         var options = LoopOptions()
         options.memoryLock = .off
+        options.backend = rung.backend
         options.featuresOff = rung.featuresOff
         options.log = { line in notes.lines.append(line) }
         configure(&options)

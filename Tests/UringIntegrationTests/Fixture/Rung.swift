@@ -2,10 +2,11 @@ import Testing
 import UringEngine
 
 /// One set of kernel features to run a behaviour on: from everything down to what the oldest
-/// kernel has.
+/// kernel has, and epoll, which needs none of them.
 struct Rung: Sendable, CustomTestStringConvertible {
     let name: String
     let featuresOff: Set<KernelFeature>
+    var backend = BackendChoice.uring
 
     var testDescription: String { name }
 
@@ -44,5 +45,9 @@ struct Rung: Sendable, CustomTestStringConvertible {
         Rung(name: "no multishot poll", featuresOff: [.multishotPoll]),
         Rung(name: "no registered ring", featuresOff: [.registeredRing, .noIOWait]),
         Rung(name: "nothing", featuresOff: Set(KernelFeature.allCases)),
+        epoll,
     ]
+
+    /// No ring at all.
+    static let epoll = Rung(name: "epoll", featuresOff: [], backend: .epoll)
 }

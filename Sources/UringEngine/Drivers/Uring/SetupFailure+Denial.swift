@@ -29,9 +29,9 @@ extension SetupFailure {
         }
     }
 
-    /// A call, such as `eventfd2`, should have given a descriptor and did not.
+    /// A call of any driver's, such as `eventfd2`, should have given a descriptor and did not.
     static func noDescriptor(_ errno: Errno, from call: String) -> IOError {
-        IOError(.setUpRing, errno: errno, detail: "\(call): \(shortage(errno, of: call))")
+        IOError(.setUpDriver, errno: errno, detail: "\(call): \(shortage(errno, of: call))")
     }
 
     private static func shortage(_ errno: Errno, of call: String) -> String {

@@ -76,3 +76,17 @@ enum SetupFailure {
             + "raise it with `ulimit -l` or LimitMEMLOCK="
     }
 }
+
+extension IOError {
+    /// io_uring is not to be had here, whatever is given to it: the kernel has none, or too old a
+    /// one, or it is forbidden.
+    ///
+    /// Want of memory or of descriptors is something else: a fallback would hide it.
+    package var meansNoUring: Bool {
+        guard operation == .setUpRing, let errno else { return false }
+        return switch errno {
+        case .notImplemented, .notPermitted, .accessDenied, .invalid, .notSupported: true
+        default: false
+        }
+    }
+}

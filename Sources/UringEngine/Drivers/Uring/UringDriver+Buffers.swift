@@ -8,16 +8,7 @@ extension UringDriver {
     /// - Throws: an error of `.registerBuffers` for a pool that buffer ids cannot number.
     package func adopt(_ region: PoolRegion) throws(IOError) {
         precondition(!isPoolAdopted, "a driver adopts one pool, once")
-        guard (1...32_768).contains(region.bufferCount),
-            (1...Int(Int32.max)).contains(region.bufferBytes)
-        else {
-            throw IOError(
-                .registerBuffers,
-                reason: .invalidArgument,
-                detail: "a pool has 1 to 32768 buffers; got \(region.bufferCount) "
-                    + "of \(region.bufferBytes) bytes"
-            )
-        }
+        try region.checkNumbers()
         isPoolAdopted = true
         if let buffers { unsafe supply = BufferSupply(buffers, region) }
         unsafe budgetSlackBytes = region.bufferBytes - 1
