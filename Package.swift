@@ -23,6 +23,7 @@ let package = Package(
     name: "uringcore",
     products: [
         .library(name: "UringCore", targets: ["UringCore"]),
+        .library(name: "UringTesting", targets: ["UringTesting"]),
         .executable(name: "uringcore", targets: ["UringCLI"]),
     ],
     dependencies: [
@@ -66,7 +67,7 @@ let package = Package(
         ),
         .target(
             name: "UringTesting",
-            dependencies: ["UringEngine", "CUring"],
+            dependencies: ["UringCore", "UringEngine", "CUring"],
             swiftSettings: strict
         ),
         .target(
@@ -107,6 +108,11 @@ let package = Package(
         .testTarget(
             name: "UringEngineTests",
             dependencies: ["UringEngine", "UringTesting", "CUring"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "UringSimulationTests",
+            dependencies: ["UringTesting", "UringCore", "UringEngine"],
             swiftSettings: relaxed
         ),
         .testTarget(
