@@ -25,6 +25,7 @@ let package = Package(
         .library(name: "UringCore", targets: ["UringCore"]),
         .library(name: "UringTesting", targets: ["UringTesting"]),
         .executable(name: "uringcore", targets: ["UringCLI"]),
+        .executable(name: "uringcore-simulate", targets: ["UringSimulate"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -70,6 +71,11 @@ let package = Package(
             dependencies: ["UringCore", "UringEngine", "CUring"],
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "UringSimulate",
+            dependencies: ["UringTesting", "UringCore"],
+            swiftSettings: strict
+        ),
         .target(
             name: "UringLoad",
             dependencies: [
@@ -112,7 +118,7 @@ let package = Package(
         ),
         .testTarget(
             name: "UringSimulationTests",
-            dependencies: ["UringTesting", "UringCore", "UringEngine"],
+            dependencies: ["UringSimulate", "UringTesting", "UringCore", "UringEngine"],
             swiftSettings: relaxed
         ),
         .testTarget(

@@ -1,5 +1,5 @@
 internal import Glibc
-import UringEngine
+public import UringEngine
 
 /// A client of a simulated server, on another machine as it were: no loop of the server's drives it.
 ///
@@ -11,7 +11,11 @@ public final class SimulatedClient {
     private unowned let simulation: Simulation
     private let socket: SimulatedSocket
     private var kernel: SimulatedKernel { simulation.kernel }
-    private(set) var connectError: Errno?
+    /// Why there is no connection; nil while that may still come.
+    public var connectError: Errno? {
+        socket.isHeld && socket.phase == .dead ? socket.error : failure
+    }
+    private var failure: Errno?
 
     init(number: Int, simulation: Simulation, address: SocketAddress) {
         self.number = number
@@ -23,8 +27,8 @@ public final class SimulatedClient {
             kernel.startConnect(socket, to: address)
             return
         }
-        connectError = kernel.connectAtOnce(socket, to: address)
-        if connectError != nil { kernel.release(socket) }
+        failure = kernel.connectAtOnce(socket, to: address)
+        if failure != nil { kernel.release(socket) }
     }
 
     private func note(_ text: StaticString, _ count: Int) {
@@ -40,10 +44,7 @@ public final class SimulatedClient {
     // MARK: Facts
 
     /// The connection stands, or has stood.
-    public var isConnected: Bool {
-        if socket.phase == .dead, connectError == nil { connectError = socket.error }
-        return socket.phase == .connected
-    }
+    public var isConnected: Bool { socket.phase == .connected }
 
     /// The server ended its side, and everything it sent was received.
     public var hasEnded: Bool { socket.input.isEmpty && socket.hasEnd && socket.error == nil }

@@ -195,7 +195,9 @@ extension SimulatedKernel {
         retire(socket)
     }
 
-    /// Nothing will be asked of it any more. What is under way to it finds it dead.
+    /// Nothing will be asked of it any more.
+    ///
+    /// What is under way to it finds it dead.
     private func retire(_ socket: SimulatedSocket) {
         socket.phase = .dead
         socket.input.removeAll()

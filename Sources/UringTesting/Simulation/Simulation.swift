@@ -11,8 +11,9 @@ internal import UringEngine
 public final class Simulation {
     /// What every choice comes from.
     public let seed: UInt64
+    /// Chance for the test's own choices, from the same seed.
+    public var random: SimulationRandom
     let kernel: SimulatedKernel
-    let shardCount: Int
     private let run: SteppedRun
     private let drivers: DriverBox
     private var stepCount = 0
@@ -30,7 +31,7 @@ public final class Simulation {
     init(seed: UInt64, shards: Int, options: SimulationOptions) throws {
         precondition((1...16).contains(shards), "a simulation has 1 to 16 shards")
         self.seed = seed
-        self.shardCount = shards
+        self.random = SimulationRandom(seed: seed ^ 0x7E57)
         self.stepsMax = options.limits.stepsMax
         var draw = SimulationRandom(seed: seed ^ 0x5EED_5EED)
         var configuration = options.configuration
@@ -129,16 +130,10 @@ public final class Simulation {
     ///   `SimulationLimits.stepsMax` steps were not enough.
     public func run(until condition: () -> Bool, _ what: String = "a condition holds") throws {
         while !condition() {
-            guard step() else {
+            guard try step() else {
                 throw failure("nothing can happen any more, before \(what)")
             }
-            if let broken = kernel.failure { throw failure(broken) }
-            stepCount += 1
-            guard stepCount < stepsMax else {
-                throw failure("\(stepsMax) steps were taken before \(what)")
-            }
         }
-        if let broken = kernel.failure { throw failure(broken) }
     }
 
     // MARK: Clients
@@ -166,8 +161,12 @@ public final class Simulation {
         }
     }
 
-    /// Begins a connect, and does not wait.
-    func beginConnect(to address: SocketAddress) -> SimulatedClient {
+    /// Begins to connect a client, and does not wait.
+    public func beginConnect(to endpoint: Endpoint) throws -> SimulatedClient {
+        beginConnect(to: try endpoint.resolve())
+    }
+
+    private func beginConnect(to address: SocketAddress) -> SimulatedClient {
         let client = SimulatedClient(number: clients.count, simulation: self, address: address)
         clients.append(client)
         return client
@@ -197,10 +196,21 @@ public final class Simulation {
 
     // MARK: Steps
 
-    /// Lets the next thing happen, which the seed chooses among those that can.
+    /// Lets the next thing happen: a turn of a shard, something in the network, or time.
     ///
     /// - Returns: false when nothing ever will by itself.
-    private func step() -> Bool {
+    /// - Throws: `SimulationFailure` when a rule of the kernel was broken, or this is one step too many.
+    @discardableResult
+    public func step() throws -> Bool {
+        stepCount += 1
+        guard stepCount <= stepsMax else { throw failure("it does not end in \(stepsMax) steps") }
+        let hasHappened = takeStep()
+        if let broken = kernel.failure { throw failure(broken) }
+        return hasHappened
+    }
+
+    /// The seed chooses among what can happen now.
+    private func takeStep() -> Bool {
         var choices: [Int] = []
         if kernel.isBusy { choices.append(-1) }
         if run.hasJob { choices.append(-2) }

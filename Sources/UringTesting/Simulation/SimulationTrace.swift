@@ -79,7 +79,7 @@ extension SimulationTrace.Entry {
         case .spuriousWake: "wakes for nothing"
         case .handOver: "asks: \(token) on fd \(words.1)" + (words.2 == 0 ? "" : ", \(words.2)")
         case .complete:
-            "answers: \(token) with \(result(words.1))" + (words.2 & 1 == 0 ? ", more" : "")
+            "answers: \(token) with \(result(words.1))" + (words.2 == 1 ? ", more" : "")
         case .reap: "reaps \(words.0)"
         case .control: "\(text) on fd \(words.0)" + (words.1 == 0 ? "" : ": \(words.1)")
         case .segment: "\(words.1) bytes reach socket \(words.0)"

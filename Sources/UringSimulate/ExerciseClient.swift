@@ -1,0 +1,136 @@
+import UringCore
+import UringTesting
+
+/// One client that does what its plan says, a little at a time.
+final class ExerciseClient {
+    let plan: ClientPlan
+    private let client: SimulatedClient
+    private var sentCount = 0
+    private var receivedCount = 0
+    private(set) var isOver = false
+    private var hasFinished = false
+    private var ending = "open"
+
+    /// Where it stands, for a failure's reader.
+    var story: String {
+        "client \(plan.number) (\(plan.behaviour)) sent \(sentCount) of \(total), got \(receivedCount), "
+            + (client.isConnected ? ending : "not connected")
+    }
+
+    init(_ plan: ClientPlan, _ client: SimulatedClient) {
+        self.plan = plan
+        self.client = client
+    }
+
+    /// The bytes that it sends: at least the two that tell the server what to do.
+    private var total: Int { plan.byteCount + 2 }
+
+    /// Does something, if there is something to do.
+    ///
+    /// - Returns: whether there was.
+    func act(
+        _ random: inout SimulationRandom,
+        _ ledger: Ledger,
+        _ exercise: ExercisePlan,
+        isUrged: Bool
+    ) throws -> Bool {
+        guard !isOver else { return false }
+        if let error = client.connectError { return end("refused: \(error)") }
+        guard client.isConnected else { return false }
+        if isUrged || random.below(1_000) < plan.eagerness, try receive(&random) { return true }
+        if client.wasReset || client.hasEnded {
+            try checkEnd(ledger, exercise)
+            client.close()
+            return end(client.wasReset ? "reset" : "ended")
+        }
+        return send(&random)
+    }
+
+    private func receive(_ random: inout SimulationRandom) throws -> Bool {
+        let bytes = client.tryReceive(random.between(1, 4_000))
+        for byte in bytes {
+            guard byte == ClientPlan.byte(receivedCount, of: plan.number, plan.behaviour) else {
+                throw ExerciseFailure("client \(plan.number) got a wrong byte at \(receivedCount)")
+            }
+            receivedCount += 1
+        }
+        if receivedCount > sentCount {
+            throw ExerciseFailure("client \(plan.number) got more than it had sent")
+        }
+        return !bytes.isEmpty
+    }
+
+    private func send(_ random: inout SimulationRandom) -> Bool {
+        if case .reset(let limit) = plan.ending, sentCount >= limit {
+            client.reset()
+            return end("resets")
+        }
+        if sentCount < total { return sendMore(random.between(1, plan.chunkMax)) }
+        switch plan.ending {
+        case .closeAtOnce:
+            client.close()
+            return end("closes at once")
+        case .finish where !hasFinished:
+            hasFinished = true
+            client.finish()
+            return true
+        case .finish, .wait, .reset: return false
+        }
+    }
+
+    private func sendMore(_ countMax: Int) -> Bool {
+        let count = min(countMax, total - sentCount)
+        let chunk = (sentCount..<(sentCount + count)).map {
+            ClientPlan.byte($0, of: plan.number, plan.behaviour)
+        }
+        let taken = client.trySend(chunk)
+        sentCount += taken
+        return taken > 0
+    }
+
+    private func end(_ ending: String) -> Bool {
+        isOver = true
+        self.ending = ending
+        return true
+    }
+
+    // MARK: What must be so at the end
+
+    private func checkEnd(_ ledger: Ledger, _ exercise: ExercisePlan) throws {
+        let account = ledger[plan.number]
+        if exercise.mayBeCut { return }
+        let place = "client \(plan.number) (\(plan.behaviour))"
+        if client.wasReset {
+            guard !plan.behaviour.endsByItself else { return }
+            throw ExerciseFailure(
+                "\(place) was reset although nobody wished it: \(account.failure ?? "no error")"
+            )
+        }
+        switch plan.behaviour {
+        case .fail where account.failure != nil && !exercise.tellsAborts: return
+        case .fail where account.failure != nil:
+            throw ExerciseFailure("\(place) saw the end of a stream whose handler threw")
+        case .leaveEarly, .fail:
+            guard receivedCount == account.writtenCount else {
+                throw ExerciseFailure(
+                    "\(place) got \(receivedCount) of \(account.writtenCount) bytes before the end"
+                )
+            }
+        case .echo, .piecewise, .slow, .submit, .impatient:
+            guard receivedCount == total else {
+                throw ExerciseFailure(
+                    "\(place) got \(receivedCount) of \(total) bytes before the end"
+                )
+            }
+        }
+    }
+}
+
+/// Something that must not happen.
+struct ExerciseFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
