@@ -79,8 +79,9 @@ struct ClientPlan {
     init(_ number: Int, _ random: inout SimulationRandom) {
         self.number = number
         behaviour = random.pick(Behaviour.allCases)
-        byteCount = random.pick([0, 1, 100, 3_000, 9_000])
-        chunkMax = random.pick([1, 50, 700, 20_000])
+        byteCount = random.pick([0, 1, 100, 1_500, 5_000])
+        // Not more than 40 sends: many short runs find more than few long ones.
+        chunkMax = max(random.pick([1, 50, 700, 20_000]), byteCount / 20)
         eagerness = random.pick([1_000, 500, 50])
         switch random.below(6) {
         case 0: ending = .closeAtOnce

@@ -21,17 +21,22 @@ enum Simulate {
     private static func run(_ seeds: Range<UInt64>) {
         let clock = ContinuousClock()
         let start = clock.now
-        var (events, failures) = (0, 0)
+        var (events, failures, hash) = (0, 0, UInt64(0))
         for seed in seeds {
             do {
-                events += try Exercise(seed: seed).run().traceCount
+                let outcome = try Exercise(seed: seed).run()
+                events += outcome.traceCount
+                hash = (hash ^ outcome.traceHash) &* 0x9E37_79B9_7F4A_7C15
             } catch {
                 failures += 1
                 print("\(error)\n")
                 if failures == failuresMax { break }
             }
         }
-        print("\(seeds.count) seeds, \(events) events, \(failures) failures, \(clock.now - start)")
+        print(
+            "\(seeds.count) seeds, \(events) events, \(failures) failures, \(clock.now - start), "
+                + "hash \(String(hash, radix: 16))"
+        )
         if failures > 0 { Environment.exit(1) }
     }
 
