@@ -59,6 +59,7 @@ extension SimulatedKernel {
         trace.add(.segment, shard: -1, clock: clock, (socket.number, bytes.count, 0))
         hasHeard(socket)
         guard socket.phase == .connected, !socket.isReset else { return }
+        if random.happens(faults.resets) { return cut(socket) }
         // Nobody will read it: tcp_rcv_state_process answers with a reset.
         guard socket.isHeld else { return resetAndRetire(socket) }
         socket.input.append(bytes)

@@ -1,3 +1,4 @@
+internal import CUring
 import UringEngine
 
 /// A kernel and a network in memory: sockets, what is under way between them, and a clock.
@@ -6,7 +7,7 @@ import UringEngine
 ///
 /// > Thread: On the simulation's thread only.
 /// > Ownership: The drivers of all shards share it; it owns the sockets.
-final class SimulatedKernel {
+@safe final class SimulatedKernel {
     /// Where the clock begins: not at zero, which would hide what counts from there.
     static let startNanoseconds: UInt64 = 1_000_000_000
     /// Far above what a process has open: a number that slips into a real call gets EBADF.
@@ -16,7 +17,12 @@ final class SimulatedKernel {
     var faults: SimulationFaults
     var random: SimulationRandom
     var trace = SimulationTrace()
-    var clock = SimulatedKernel.startNanoseconds
+    // Safety: made with the kernel, freed with it; while a step runs, `Deadline.now` reads it.
+    private let clockStorage = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+    var clock: UInt64 {
+        get { unsafe clockStorage.pointee }
+        set { unsafe clockStorage.pointee = newValue }
+    }
     var events = SimulatedEvents()
     /// Every socket that is not over, to take references between them apart at the end.
     var sockets: [SimulatedSocket] = []
@@ -33,6 +39,20 @@ final class SimulatedKernel {
         self.random = SimulationRandom(seed: seed)
         self.faults = faults
         self.limits = limits
+        unsafe clockStorage.initialize(to: Self.startNanoseconds)
+    }
+
+    deinit {
+        unsafe clockStorage.deallocate()
+    }
+
+    /// Makes this the clock of `Deadline.now` during `body`.
+    func asClock<Value>(_ body: () -> Value) -> Value {
+        // Safety: the storage lives as long as this object, which the call holds.
+        let outer = unsafe cu_simulated_clock()
+        unsafe cu_set_simulated_clock(clockStorage)
+        defer { unsafe cu_set_simulated_clock(outer) }
+        return body()
     }
 
     /// Sockets refer to each other.

@@ -204,7 +204,7 @@ public final class Simulation {
     public func step() throws -> Bool {
         stepCount += 1
         guard stepCount <= stepsMax else { throw failure("it does not end in \(stepsMax) steps") }
-        let hasHappened = takeStep()
+        let hasHappened = kernel.asClock { takeStep() }
         if let broken = kernel.failure { throw failure(broken) }
         return hasHappened
     }
