@@ -21,23 +21,91 @@ struct AsyncServer: Sendable {
         }
     }
 
-    private func serve(_ reader: inout Reader) async throws {
-        while let bytes = try await next(&reader) {
-            let behaviour = reader.behaviour
-            if behaviour.endsByItself, reader.position >= Behaviour.patience {
-                if behaviour == .fail { throw Refusal() }
+    /// Serves until it is cancelled, soon; its connections end with that.
+    func serveForAWhile(_ listener: Listener) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await listener.serve { try await handle($0) } }
+            group.addTask {
+                try await listener.shard.sleep(for: .microseconds(shared.between(0, 3_000)))
+            }
+            try await group.next()
+            group.cancelAll()
+            do {
+                try await group.next()
+            } catch let error as IOError where error.reason == .cancelled {
                 return
             }
-            try await pauseFirst(behaviour, reader.connection.shard)
-            let count = bytes.byteCount
-            if behaviour == .piecewise {
-                try await writeInPieces(bytes.copyToArray(), &reader)
-            } else {
-                // Counted first: a write that throws has queued its bytes, unless the end came before.
-                reader.willWrite(count)
-                try await reader.connection.write(bytes)
+        }
+    }
+
+    private func serve(_ reader: inout Reader) async throws {
+        var kept: ReceivedBytes?
+        while let bytes = try await next(&reader) {
+            try prepare(&reader)
+            if reader.isFull, try await actWhenFull(reader) { return }
+            try await pauseFirst(reader.behaviour, reader.connection.shard)
+            switch reader.behaviour {
+            case .piecewise: try await writeInPieces(bytes.copyToArray(), &reader)
+            case .duplex: try await writeWhileReading(bytes.copyToArray(), &reader)
+            case .hoard:
+                if let before = kept.take() { try await write(before, &reader) }
+                kept = consume bytes
+            case .halfClose where reader.hasEndedOutput: break
+            case .halfClose where reader.isFull:
+                try await write(bytes, &reader)
+                try reader.endOutput()
+            default: try await write(bytes, &reader)
             }
         }
+        if let rest = kept.take() { try await write(rest, &reader) }
+        if reader.behaviour == .closeAndWait {
+            try await reader.connection.close(timeout: .seconds(60))
+        }
+    }
+
+    private func write(_ bytes: consuming ReceivedBytes, _ reader: inout Reader) async throws {
+        // Counted first: a write that throws has queued its bytes, unless the end came before.
+        reader.willWrite(bytes.byteCount)
+        try await reader.connection.write(bytes)
+    }
+
+    private func prepare(_ reader: inout Reader) throws {
+        guard reader.takeFirst() else { return }
+        switch reader.behaviour {
+        case .narrow: try reader.connection.setWriteBufferLimits(low: 0, high: 1)
+        case .hurry:
+            let time = Duration.microseconds(shared.between(0, 3_000))
+            try reader.connection.setDeadline(.after(time))
+        default: break
+        }
+    }
+
+    /// - Returns: whether the handler returns.
+    private func actWhenFull(_ reader: Reader) async throws -> Bool {
+        switch reader.behaviour {
+        case .fail: throw Refusal()
+        case .leaveEarly: return true
+        case .abort:
+            let (connection, shard) = (reader.connection, reader.connection.shard)
+            let target = shared.between(0, shard.count - 1)
+            try await shard.submit(to: target) { _ in connection.abort() }
+            return false
+        default: return false
+        }
+    }
+
+    private func writeWhileReading(_ bytes: [UInt8], _ reader: inout Reader) async throws {
+        reader.willWrite(bytes.count)
+        let connection = reader.connection
+        async let written: Void = connection.write(bytes)
+        var more: ReceivedBytes?
+        do {
+            more = try await reader.read(timeout: .milliseconds(1))
+        } catch let error as IOError where error.reason == .deadlineExceeded {
+            // Nothing came meanwhile.
+        }
+        try await written
+        if let more = more.take() { try await write(more, &reader) }
     }
 
     private func next(_ reader: inout Reader) async throws -> ReceivedBytes? {
@@ -62,7 +130,9 @@ struct AsyncServer: Sendable {
             }
             if index != target { ledger.report("a submit to shard \(target) came to \(index)") }
             if !shard.isCurrent { ledger.report("a submit did not come back to its shard") }
-        case .echo, .piecewise, .impatient, .leaveEarly, .fail: break
+        case .echo, .piecewise, .impatient, .leaveEarly, .fail, .hoard, .duplex, .narrow,
+            .closeAndWait, .halfClose, .abort, .hurry:
+            break
         }
     }
 
@@ -92,6 +162,22 @@ struct Reader {
     }
 
     private var writtenCount = 0
+
+    private var isPrepared = false
+    private(set) var hasEndedOutput = false
+    var isFull: Bool { position >= Behaviour.patience }
+
+    /// True once, when the behaviour is known.
+    mutating func takeFirst() -> Bool {
+        guard !isPrepared else { return false }
+        isPrepared = true
+        return true
+    }
+
+    mutating func endOutput() throws {
+        hasEndedOutput = true
+        try connection.finish()
+    }
 
     mutating func willWrite(_ count: Int) {
         writtenCount += count

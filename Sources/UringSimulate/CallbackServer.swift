@@ -15,6 +15,9 @@ final class CallbackServer: StreamHandler {
     private var writtenCount = 0
     private var isPaused = false
     private var hasEnded = false
+    private var isPrepared = false
+    private var hasEndedOutput = false
+    private var kept: ReceivedBytes?
 
     init(shard: Shard, ledger: Ledger, shared: SharedRandom) {
         self.shard = shard
@@ -37,23 +40,65 @@ final class CallbackServer: StreamHandler {
         expect(.open, "dataReceived")
         if hasEnded { ledger.report("dataReceived was called after eofReceived") }
         check(bytes.copyToArray())
-        if behaviour.endsByItself, position >= Behaviour.patience {
-            if behaviour == .fail { throw AsyncServer.Refusal() }
-            ledger[number].hasFinished = true
-            return transport.close()
-        }
-        if behaviour == .piecewise {
-            var rest = bytes.copyToArray()[...]
-            while !rest.isEmpty {
-                let piece = Array(rest.prefix(shared.between(1, 200)))
-                rest = rest.dropFirst(piece.count)
-                if transport.write(piece) { written(piece.count) }
-            }
-        } else {
-            let count = bytes.byteCount
-            if transport.write(bytes) { written(count) }
+        try prepare(transport)
+        if position >= Behaviour.patience, try actWhenFull(transport) { return }
+        let count = bytes.byteCount
+        switch behaviour {
+        case .piecewise: writeInPieces(bytes.copyToArray(), transport)
+        case .duplex:
+            let copy = bytes.copyToArray()
+            shard.loop.callSoon { [self] in if transport.write(copy) { written(count) } }
+        case .hoard:
+            if let before = kept.take() { write(before, transport) }
+            kept = consume bytes
+        case .halfClose where hasEndedOutput: break
+        case .halfClose where position >= Behaviour.patience:
+            write(bytes, transport)
+            hasEndedOutput = true
+            transport.writeEOF()
+        default: write(bytes, transport)
         }
         if behaviour == .slow || behaviour == .impatient { pause(transport) }
+    }
+
+    private func write(_ bytes: consuming ReceivedBytes, _ transport: StreamTransport) {
+        let count = bytes.byteCount
+        if transport.write(bytes) { written(count) }
+    }
+
+    private func writeInPieces(_ bytes: [UInt8], _ transport: StreamTransport) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let piece = Array(rest.prefix(shared.between(1, 200)))
+            rest = rest.dropFirst(piece.count)
+            if transport.write(piece) { written(piece.count) }
+        }
+    }
+
+    private func prepare(_ transport: StreamTransport) throws {
+        guard !isPrepared else { return }
+        isPrepared = true
+        switch behaviour {
+        case .narrow: try transport.setWriteBufferLimits(low: 0, high: 1)
+        case .hurry:
+            transport.setDeadline(.after(.microseconds(shared.between(0, 3_000))))
+        default: break
+        }
+    }
+
+    /// - Returns: whether the bytes at hand are dropped.
+    private func actWhenFull(_ transport: StreamTransport) throws -> Bool {
+        switch behaviour {
+        case .fail: throw AsyncServer.Refusal()
+        case .leaveEarly:
+            ledger[number].hasFinished = true
+            transport.close()
+            return true
+        case .abort:
+            shard.loop.callSoon { transport.abort() }
+            return false
+        default: return false
+        }
     }
 
     private func written(_ count: Int) {
@@ -76,7 +121,11 @@ final class CallbackServer: StreamHandler {
         if hasEnded { ledger.report("eofReceived was called twice") }
         hasEnded = true
         ledger[number].hasFinished = true
-        return false
+        if let rest = kept.take() { write(rest, transport) }
+        // What `callSoon` will write comes before the close.
+        guard behaviour == .duplex else { return false }
+        shard.loop.callSoon { transport.close() }
+        return true
     }
 
     func pauseWriting(on transport: StreamTransport) {

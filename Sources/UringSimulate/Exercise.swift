@@ -18,8 +18,7 @@ struct Exercise {
     /// - Throws: `SimulationFailure`.
     @discardableResult
     func run() throws -> Outcome {
-        var random = SimulationRandom(seed: seed)
-        let plan = ExercisePlan(&random)
+        let plan = ExercisePlan(seed: seed)
         return try withSimulation(seed: seed, shards: plan.shards, options: plan.options) {
             let ledger = Ledger()
             try play(plan, $0, ledger)
@@ -60,9 +59,14 @@ struct Exercise {
             }
             steps += 1
         }
+        // No drain is needed for that: the handlers see that their clients are gone.
+        if !plan.mayBeCut {
+            try simulation.run(until: { ledger.openHandlers == 0 }, "the handlers have ended")
+        }
         let error = try simulation.end()
         if let error, !plan.mayBeCut { throw ExerciseFailure("the server failed: \(error)") }
         if let problem = ledger.problems.first { throw ExerciseFailure(problem) }
+        for client in clients { try client.checkServer(ledger, plan) }
         if ledger.openHandlers != 0 {
             throw ExerciseFailure("\(ledger.openHandlers) handlers were not told of the end")
         }
@@ -92,7 +96,9 @@ struct Exercise {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     switch face {
-                    case .async: try await listener.serve { try await server.handle($0) }
+                    case .async:
+                        if restarts { try await server.serveForAWhile(listener) }
+                        try await listener.serve { try await server.handle($0) }
                     case .callback:
                         try await listener.serve {
                             CallbackServer(shard: shard, ledger: ledger, shared: shared)

@@ -101,28 +101,44 @@ final class ExerciseClient {
         if exercise.mayBeCut { return }
         let place = "client \(plan.number) (\(plan.behaviour))"
         if client.wasReset {
-            guard !plan.behaviour.endsByItself else { return }
+            guard !plan.behaviour.mayReset else { return }
             throw ExerciseFailure(
                 "\(place) was reset although nobody wished it: \(account.failure ?? "no error")"
             )
         }
         switch plan.behaviour {
         // The client may see the end before the handler is told of its own failure.
-        case .fail where !exercise.tellsAborts: return
-        case .fail where account.failure != nil:
-            throw ExerciseFailure("\(place) saw the end of a stream whose handler threw")
-        case .leaveEarly, .fail:
+        case .fail where !exercise.tellsAborts, .abort where !exercise.tellsAborts,
+            .hurry where !exercise.tellsAborts:
+            return
+        case .leaveEarly, .halfClose, .fail, .abort:
             guard receivedCount == account.writtenCount else {
                 throw ExerciseFailure(
                     "\(place) got \(receivedCount) of \(account.writtenCount) bytes before the end"
                 )
             }
-        case .echo, .piecewise, .slow, .submit, .impatient:
+        case .echo, .piecewise, .slow, .submit, .impatient, .hoard, .duplex, .narrow,
+            .closeAndWait, .hurry:
             guard receivedCount == total else {
                 throw ExerciseFailure(
                     "\(place) got \(receivedCount) of \(total) bytes before the end"
                 )
             }
+        }
+    }
+
+    /// A server that saw the end of the stream has got everything before it.
+    func checkServer(_ ledger: Ledger, _ exercise: ExercisePlan) throws {
+        let account = ledger[plan.number]
+        guard account.readCount <= sentCount else {
+            throw ExerciseFailure("client \(plan.number): more was read than it had sent")
+        }
+        if exercise.mayBeCut || plan.behaviour == .leaveEarly { return }
+        guard !account.hasFinished || account.readCount == sentCount else {
+            throw ExerciseFailure(
+                "client \(plan.number) (\(plan.behaviour)) sent \(sentCount) bytes;"
+                    + " the server read \(account.readCount) before the end"
+            )
         }
     }
 }

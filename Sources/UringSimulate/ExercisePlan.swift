@@ -16,9 +16,12 @@ struct ExercisePlan {
     let drainStep: Int?
     /// A handler of a shard throws, and is called again.
     let restarts: Bool
+    /// The network loses connections.
+    let hasBadNetwork: Bool
     var options = SimulationOptions()
 
-    init(_ random: inout SimulationRandom) {
+    init(seed: UInt64) {
+        var random = SimulationRandom(seed: seed)
         face = random.pick([.async, .callback])
         shards = random.pick([1, 1, 2, 3])
         endpoint = random.pick([
@@ -33,6 +36,7 @@ struct ExercisePlan {
         connectors = random.pick([0, 0, 1, 2])
         drainStep = random.below(3) == 0 ? random.between(10, 2_000) : nil
         restarts = face == .async && random.below(5) == 0
+        hasBadNetwork = random.below(6) == 0
         var configuration = Configuration()
         configuration.drainSignals = []
         configuration.drainTimeout = .milliseconds(random.pick([0, 50, 10_000]))
@@ -40,6 +44,13 @@ struct ExercisePlan {
         configuration.backlog = random.pick([1, 2, 4_096])
         configuration.balance = random.pick([.p2c, .p2c, .off])
         options.configuration = configuration
+        if hasBadNetwork {
+            var faults = SimulationFaults(seed: seed)
+            faults.resets = random.pick([0, 5, 50])
+            faults.refusedConnects = random.pick([0, 200])
+            faults.lostConnects = random.pick([0, 0, 100])
+            options.faults = faults
+        }
         options.limits.descriptorsMax = random.pick([1_024, 1_024, 8, 6])
         options.limits.socketBufferMin = 64
         options.limits.socketBufferMax = random.pick([256, 2_048, 16_384])
@@ -52,7 +63,7 @@ struct ExercisePlan {
     }
 
     /// The connections may end otherwise than the handlers and the clients want.
-    var mayBeCut: Bool { drainStep != nil || restarts }
+    var mayBeCut: Bool { drainStep != nil || restarts || hasBadNetwork }
 }
 
 /// What one client does.
@@ -113,13 +124,45 @@ enum Behaviour: UInt8, CaseIterable {
     case submit
     /// The same; it gives up waiting now and then, and goes on.
     case impatient
+    /// The same; it keeps what came until the next comes, and so pins buffers.
+    case hoard
+    /// The same; it writes and reads at once.
+    case duplex
+    /// The same, with hardly any room for what waits to be sent.
+    case narrow
+    /// The same; it closes by itself, and waits until all was sent.
+    case closeAndWait
+    /// Ends its own side when so much has come, and reads on.
+    case halfClose
     /// Ends the connection when so much has come.
     case leaveEarly
     /// Throws when so much has come.
     case fail
+    /// Aborts when so much has come, from another shard.
+    case abort
+    /// Has little time in all.
+    case hurry
 
-    /// Bytes after which the last two act.
+    /// Bytes after which some act.
     static let patience = 1_000
 
-    var endsByItself: Bool { self == .leaveEarly || self == .fail }
+    /// It ends its side before the client does.
+    var endsByItself: Bool {
+        switch self {
+        case .leaveEarly, .fail, .abort, .halfClose: true
+        case .echo, .piecewise, .slow, .submit, .impatient, .hoard, .duplex, .narrow,
+            .closeAndWait, .hurry:
+            false
+        }
+    }
+
+    /// A reset may be its doing. (Who leaves early drops what still comes, for a while.)
+    var mayReset: Bool {
+        switch self {
+        case .leaveEarly, .fail, .abort, .hurry: true
+        case .echo, .piecewise, .slow, .submit, .impatient, .hoard, .duplex, .narrow,
+            .closeAndWait, .halfClose:
+            false
+        }
+    }
 }

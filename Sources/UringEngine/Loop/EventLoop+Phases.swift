@@ -123,8 +123,14 @@ extension EventLoop {
 
     /// When the loop has something to do by itself, in nanoseconds; nil for never.
     var nextDeadline: UInt64? {
-        guard let timer = timers.nextDeadline else { return quarantine.nextRelease }
-        return min(timer, quarantine.nextRelease ?? timer)
+        guard let timer = timers.nextDeadline else { return nextRelease }
+        return min(timer, nextRelease ?? timer)
+    }
+
+    /// When a buffer has rested; nil while the kernel has no place for it anyway: a receive makes that.
+    private var nextRelease: UInt64? {
+        guard let release = quarantine.nextRelease else { return nil }
+        return kernelBufferCount < providedBuffersMax ? release : nil
     }
 
     /// Copies completions out first: nothing is called while the queue is being read.

@@ -10,6 +10,7 @@ extension SimulationRandom {
         loop.limits.completionsPerTickMax = pick([1, 3, 7, 256])
         loop.limits.jobsPerTickMax = pick([1, 2, 5, 4_096])
         loop.limits.timersPerTickMax = pick([1, 3, 1_024])
+        loop.quarantine = pick([.zero, .zero, .zero, .microseconds(100)])
         limits.givesBufferForEnd = below(4) == 0
         limits.providedBuffersMax = pick([2, loop.bufferCount, loop.bufferCount])
     }
