@@ -59,7 +59,7 @@ struct AsyncServer: Sendable {
         }
         if let rest = kept.take() { try await write(rest, &reader) }
         if reader.behaviour == .closeAndWait {
-            try await reader.connection.close(timeout: .seconds(60))
+            try await reader.connection.close()
         }
     }
 

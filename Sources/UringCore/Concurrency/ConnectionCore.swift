@@ -376,6 +376,9 @@ extension ConnectionCore: StreamHandler {
     func connectionLost(_ transport: StreamTransport, error: IOError?) {
         condition.insert(.lost)
         condition.remove(.writingPaused)
+        // The end of the stream stands behind what is dropped here: told of it alone, a reader would
+        // take what it has for everything.
+        if first != nil || holdsMore { condition.remove(.inputEnded) }
         first = nil
         holdsMore = false
         reader.resume()
