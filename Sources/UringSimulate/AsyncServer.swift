@@ -109,6 +109,7 @@ struct AsyncServer: Sendable {
     }
 
     private func next(_ reader: inout Reader) async throws -> ReceivedBytes? {
+        if reader.behaviour == .raced { return try await raceForInput(&reader) }
         guard reader.behaviour == .impatient else { return try await reader.read(timeout: nil) }
         while true {
             do {
@@ -117,6 +118,40 @@ struct AsyncServer: Sendable {
                 if shared.between(0, 3) == 0 { await Task.yield() }
             }
         }
+    }
+
+    /// What a read in a child task brought.
+    private final class Caught: @unchecked Sendable {
+        // Safety: a simulation is on one thread.
+        var bytes: ReceivedBytes?
+        var hasEnded = false
+    }
+
+    /// Reads in child tasks that are cancelled while something comes: nothing may be lost by it.
+    private func raceForInput(_ reader: inout Reader) async throws -> ReceivedBytes? {
+        let (caught, connection) = (Caught(), reader.connection)
+        while caught.bytes == nil, !caught.hasEnded {
+            if Task.isCancelled { throw CancellationError() }
+            let time = Duration.microseconds(shared.between(0, 50))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    let bytes = try await connection.read()
+                    caught.hasEnded = bytes == nil
+                    caught.bytes = consume bytes
+                }
+                group.addTask { try await connection.shard.sleep(for: time) }
+                try await group.next()
+                group.cancelAll()
+                do {
+                    try await group.next()
+                } catch let error as IOError where error.reason == .cancelled {
+                    // As it was meant.
+                }
+            }
+        }
+        guard let bytes = caught.bytes.take() else { return nil }
+        reader.note(bytes)
+        return bytes
     }
 
     private func pauseFirst(_ behaviour: Behaviour, _ shard: Shard) async throws {
@@ -130,7 +165,7 @@ struct AsyncServer: Sendable {
             }
             if index != target { ledger.report("a submit to shard \(target) came to \(index)") }
             if !shard.isCurrent { ledger.report("a submit did not come back to its shard") }
-        case .echo, .piecewise, .impatient, .leaveEarly, .fail, .hoard, .duplex, .narrow,
+        case .echo, .piecewise, .impatient, .leaveEarly, .fail, .hoard, .duplex, .raced, .narrow,
             .closeAndWait, .halfClose, .abort, .hurry:
             break
         }
@@ -186,9 +221,13 @@ struct Reader {
 
     mutating func read(timeout: Duration?) async throws -> ReceivedBytes? {
         guard let bytes = try await connection.read(timeout: timeout) else { return nil }
+        note(bytes)
+        return bytes
+    }
+
+    mutating func note(_ bytes: borrowing ReceivedBytes) {
         if bytes.byteCount == 0 { ledger.report("a read brought no bytes") }
         check(bytes.copyToArray())
-        return bytes
     }
 
     private mutating func check(_ bytes: [UInt8]) {

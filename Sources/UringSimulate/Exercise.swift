@@ -78,10 +78,14 @@ struct Exercise {
         _ plan: ExercisePlan,
         _ simulation: Simulation
     ) throws -> [ExerciseClient] {
-        // More than the server's start takes, whatever the seed.
-        for _ in 0..<60 { try simulation.step() }
-        return try plan.clients.map {
-            ExerciseClient($0, try simulation.beginConnect(to: plan.endpoint))
+        do {
+            try simulation.connect(to: plan.endpoint).close()
+        } catch let error as IOError {
+            // The network may be bad, and the handler may have thrown before it served.
+            guard plan.hasBadNetwork || plan.restarts else { throw error }
+        }
+        return try plan.clients.map { client in
+            try ExerciseClient(client) { try simulation.beginConnect(to: plan.endpoint) }
         }
     }
 
@@ -93,17 +97,19 @@ struct Exercise {
         let (face, endpoint, placement) = (plan.face, plan.endpoint, plan.placement)
         let (restarts, connectors) = (plan.restarts, plan.connectors)
         simulation.serve { shard in
-            let listener = try shard.listen(endpoint, placement: placement)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     switch face {
                     case .async:
+                        let listener = try shard.listen(endpoint, placement: placement)
                         if restarts { try await server.serveForAWhile(listener) }
                         try await listener.serve { try await server.handle($0) }
                     case .callback:
+                        let listener = try shard.listen(endpoint, placement: placement)
                         try await listener.serve {
                             CallbackServer(shard: shard, ledger: ledger, shared: shared)
                         }
+                    case .loop: try await Self.listen(on: shard, endpoint, ledger, shared)
                     }
                 }
                 for _ in 0..<connectors {
@@ -120,5 +126,23 @@ struct Exercise {
                 try await group.waitForAll()
             }
         }
+    }
+
+    /// Without the registry: each loop has a listener of its own, a Unix socket the first one's.
+    private static func listen(
+        on shard: Shard,
+        _ endpoint: Endpoint,
+        _ ledger: Ledger,
+        _ shared: SharedRandom
+    ) async throws {
+        let address = try endpoint.resolve()
+        var options = ListenerOptions()
+        options.sharesPort = address.port != nil
+        if options.sharesPort || shard.index == 0 {
+            try shard.loop.listen(on: address, options: options) {
+                CallbackServer(shard: shard, ledger: ledger, shared: shared)
+            }
+        }
+        try await shard.untilDrain()
     }
 }

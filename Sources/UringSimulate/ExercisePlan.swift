@@ -3,7 +3,13 @@ import UringTesting
 
 /// What one seed's server and clients are like.
 struct ExercisePlan {
-    enum Face { case async, callback }
+    enum Face {
+        case async
+        /// The callback face, served by the registry.
+        case callback
+        /// The callback face on listeners of the loops' own.
+        case loop
+    }
 
     let face: Face
     let shards: Int
@@ -22,7 +28,7 @@ struct ExercisePlan {
 
     init(seed: UInt64) {
         var random = SimulationRandom(seed: seed)
-        face = random.pick([.async, .callback])
+        face = random.pick([.async, .async, .callback, .loop])
         shards = random.pick([1, 1, 2, 3])
         endpoint = random.pick([
             .tcp(host: "127.0.0.1", port: 7_000), .tcp(host: "127.0.0.1", port: 7_000),
@@ -60,6 +66,12 @@ struct ExercisePlan {
     /// The peer of a Unix socket is not told of an abort.
     var tellsAborts: Bool {
         if case .tcp = endpoint { true } else { false }
+    }
+
+    /// A drain was the only thing that cut anything short, and it had time: what a handler wrote arrives.
+    var drainsInPeace: Bool {
+        drainStep != nil && !restarts && !hasBadNetwork
+            && options.configuration.drainTimeout >= .seconds(10)
     }
 
     /// The connections may end otherwise than the handlers and the clients want.
@@ -128,6 +140,8 @@ enum Behaviour: UInt8, CaseIterable {
     case hoard
     /// The same; it writes and reads at once.
     case duplex
+    /// The same; reads are cancelled now and then.
+    case raced
     /// The same, with hardly any room for what waits to be sent.
     case narrow
     /// The same; it closes by itself, and waits until all was sent.
@@ -150,7 +164,7 @@ enum Behaviour: UInt8, CaseIterable {
     var endsByItself: Bool {
         switch self {
         case .leaveEarly, .fail, .abort, .halfClose: true
-        case .echo, .piecewise, .slow, .submit, .impatient, .hoard, .duplex, .narrow,
+        case .echo, .piecewise, .slow, .submit, .impatient, .hoard, .duplex, .raced, .narrow,
             .closeAndWait, .hurry:
             false
         }
@@ -160,7 +174,7 @@ enum Behaviour: UInt8, CaseIterable {
     var mayReset: Bool {
         switch self {
         case .leaveEarly, .fail, .abort, .hurry: true
-        case .echo, .piecewise, .slow, .submit, .impatient, .hoard, .duplex, .narrow,
+        case .echo, .piecewise, .slow, .submit, .impatient, .hoard, .duplex, .raced, .narrow,
             .closeAndWait, .halfClose:
             false
         }

@@ -140,12 +140,13 @@ public final class Simulation {
 
     /// Connects a client from outside, and waits until the connection stands.
     ///
-    /// While nobody listens at `endpoint` yet, it tries again, for a second of the simulation.
+    /// While nobody listens at `endpoint` yet, or the queue of a Unix listener is full, it tries again,
+    /// for ten seconds of the simulation.
     ///
     /// - Throws: `IOError` that says why it was refused; `SimulationFailure`.
     public func connect(to endpoint: Endpoint) throws -> SimulatedClient {
         let address = try endpoint.resolve()
-        let end = kernel.clock &+ 1_000_000_000
+        let end = kernel.clock &+ 10_000_000_000
         while true {
             let client = beginConnect(to: address)
             try run(
@@ -153,7 +154,8 @@ public final class Simulation {
                 "a client connects"
             )
             guard let error = client.connectError else { return client }
-            guard error == .connectionRefused || error == .notFound, kernel.clock < end else {
+            let mayPass = [.connectionRefused, .notFound, .again].contains(error)
+            guard mayPass, kernel.clock < end else {
                 throw IOError(.connect, errno: error, detail: "\(address)")
             }
             clients.removeLast()
