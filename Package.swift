@@ -23,7 +23,9 @@ let package = Package(
     name: "uringcore",
     products: [
         .library(name: "UringCore", targets: ["UringCore"]),
+        .library(name: "UringTesting", targets: ["UringTesting"]),
         .executable(name: "uringcore", targets: ["UringCLI"]),
+        .executable(name: "uringcore-simulate", targets: ["UringSimulate"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -66,7 +68,12 @@ let package = Package(
         ),
         .target(
             name: "UringTesting",
-            dependencies: ["UringEngine", "CUring"],
+            dependencies: ["UringCore", "UringEngine", "CUring"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "UringSimulate",
+            dependencies: ["UringTesting", "UringCore"],
             swiftSettings: strict
         ),
         .target(
@@ -107,6 +114,11 @@ let package = Package(
         .testTarget(
             name: "UringEngineTests",
             dependencies: ["UringEngine", "UringTesting", "CUring"],
+            swiftSettings: relaxed
+        ),
+        .testTarget(
+            name: "UringSimulationTests",
+            dependencies: ["UringSimulate", "UringTesting", "UringCore", "UringEngine"],
             swiftSettings: relaxed
         ),
         .testTarget(

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 __thread void *cu_current_loop_storage __attribute__((tls_model("initial-exec"))) = NULL;
+__thread const uint64_t *cu_simulated_clock_storage __attribute__((tls_model("initial-exec"))) = NULL;
 
 // strerrorname_np(3), glibc 2.32.
 const char *cu_errno_name(int number) { return strerrorname_np(number); }

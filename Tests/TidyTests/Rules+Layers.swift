@@ -18,6 +18,7 @@ extension Rules {
         "UringTesting": collections.union([
             "CUring", "Glibc", "Synchronization", "UringCore", "UringEngine",
         ]),
+        "UringSimulate": ["Glibc", "UringCore", "UringTesting"],
         "UringLoad": [
             "CUring", "Glibc", "Histogram", "Synchronization", "UringCore", "UringEngine",
         ],

@@ -51,6 +51,12 @@ extern __thread void *cu_current_loop_storage __attribute__((tls_model("initial-
 static inline void *cu_current_loop(void) { return cu_current_loop_storage; }
 static inline void cu_set_current_loop(void *loop) { cu_current_loop_storage = loop; }
 
+// The clock of a simulation whose thread this is, in nanoseconds, or NULL.
+extern __thread const uint64_t *cu_simulated_clock_storage __attribute__((tls_model("initial-exec")));
+
+static inline const uint64_t *cu_simulated_clock(void) { return cu_simulated_clock_storage; }
+static inline void cu_set_simulated_clock(const uint64_t *clock) { cu_simulated_clock_storage = clock; }
+
 /// Tells the CPU that this thread spins, so that the other thread of the same core gets its share.
 static inline void cu_relax(void) {
 #if defined(__x86_64__)

@@ -390,7 +390,12 @@ extension ConnectionCore: StreamHandler {
         condition.insert(.lost)
         condition.remove(.writingPaused)
         // Where the kernel says that it is over, what came before is still there to be read.
-        if error?.errno == nil { dropInput() }
+        if error?.errno == nil {
+            // The end of the stream stands behind what is dropped here: told of it alone, a reader would
+            // take what it has for everything.
+            if first != nil || holdsMore { condition.remove(.inputEnded) }
+            dropInput()
+        }
         reader.resume()
         writer?.resume()
         closer?.resume()

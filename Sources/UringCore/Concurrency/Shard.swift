@@ -60,9 +60,9 @@ public final class Shard: Sendable {
     func awaitDrain(timeout: Duration?) async -> Waiter.Outcome {
         if state.isDraining { return .ready }
         let waiter = Waiter(loop: loop)
-        state.drainWaiters[ObjectIdentifier(waiter)] = waiter
+        let number = state.drainWaiters.add(waiter)
         await waiter.wait(timeout: timeout, isCancelledElsewhere: false)
-        loop.perform { [state] in state.drainWaiters[ObjectIdentifier(waiter)] = nil }
+        loop.perform { [state] in state.drainWaiters.remove(number) }
         return waiter.finish()
     }
 

@@ -14,9 +14,9 @@ final class ShardState: @unchecked Sendable {
     /// A handler has begun to serve on this shard.
     var hasServed = false
     /// Those that wait for the drain.
-    var drainWaiters: [ObjectIdentifier: Waiter] = [:]
+    var drainWaiters = Registrations<Waiter>()
     /// What accepts here, to be told of the drain.
-    var sessions: [ObjectIdentifier: ServeSession] = [:]
+    var sessions = Registrations<ServeSession>()
 
     init(loop: EventLoop) {
         self.loop = loop
@@ -27,17 +27,17 @@ final class ShardState: @unchecked Sendable {
         guard !isDraining else { return }
         isDraining = true
         drainLimit = Deadline.after(timeout, from: loop.now).nanoseconds
-        for session in sessions.values { session.end(.drained) }
+        for session in sessions.inOrder { session.end(.drained) }
         loop.drain()
-        for waiter in drainWaiters.values { waiter.resume() }
+        for waiter in drainWaiters.inOrder { waiter.resume() }
     }
 
     /// Ends every wait that no descriptor of the loop's would end: the loop fires no timer any more.
     func end() {
         isOver = true
         isDraining = true
-        for session in sessions.values { session.end(.closed) }
-        for waiter in drainWaiters.values { waiter.resume() }
+        for session in sessions.inOrder { session.end(.closed) }
+        for waiter in drainWaiters.inOrder { waiter.resume() }
     }
 }
 

@@ -137,13 +137,13 @@ public final class Listener: Sendable {
             throw IOError(.accept, reason: .closed, detail: "the server drains")
         }
         try group.beginServing(on: shard, take)
-        shard.state.sessions[ObjectIdentifier(session)] = session
+        session.number = shard.state.sessions.add(session)
         shard.state.hasServed = true
     }
 
     /// Returns when nothing is armed on the socket any more; a drain closes it then.
     private func end(_ session: ServeSession) async {
-        shard.state.sessions[ObjectIdentifier(session)] = nil
+        shard.state.sessions.remove(session.number)
         // The loop ends what it accepts with, and answers nobody.
         guard !shard.state.isOver else { return group.abandonServing(on: shard) }
         // Safety: the completion is called exactly once.

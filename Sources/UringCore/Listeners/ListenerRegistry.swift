@@ -14,6 +14,8 @@ final class ListenerRegistry: Sendable {
 
     private struct State {
         var groups: [Key: ListenerGroup] = [:]
+        /// Each once, in the order of their making: in that order they are closed.
+        var inOrder: [ListenerGroup] = []
         var isClosed = false
     }
 
@@ -48,6 +50,7 @@ final class ListenerRegistry: Sendable {
             }
             let group = try open(address, options, placement, shard)
             state.groups[key] = group
+            state.inOrder.append(group)
             // Whoever names the port that was taken for port 0 means the same sockets.
             state.groups[Key(address: group.address, isOnlyIPv6: key.isOnlyIPv6)] = group
             return group
@@ -89,7 +92,7 @@ final class ListenerRegistry: Sendable {
     ///
     /// > Thread: On `shard`.
     func leave(_ shard: Shard) {
-        let groups = state.withLock { Array($0.groups.values) }
+        let groups = state.withLock { $0.inOrder }
         for group in groups where group.placement == .perShard || shard.isDrainingHere {
             group.closeSocket(of: shard)
         }
@@ -100,8 +103,13 @@ final class ListenerRegistry: Sendable {
     func close(exceptOf shards: Set<Int>, through control: any SocketControl) {
         let groups = state.withLock { state in
             state.isClosed = true
-            defer { if shards.isEmpty { state.groups = [:] } }
-            return state.groups.values
+            defer {
+                if shards.isEmpty {
+                    state.groups = [:]
+                    state.inOrder = []
+                }
+            }
+            return state.inOrder
         }
         for group in groups { group.close(exceptOf: shards, through: control) }
     }

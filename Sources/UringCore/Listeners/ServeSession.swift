@@ -18,6 +18,8 @@ final class ServeSession: @unchecked Sendable {
     private var accepted = Deque<ConnectionCore>()
     private let waiter: Waiter
     private(set) var ended: End?
+    /// Its place among those that are told of the drain.
+    var number: UInt64 = 0
 
     init(loop: EventLoop) {
         self.loop = loop

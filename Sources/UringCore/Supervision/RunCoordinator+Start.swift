@@ -42,7 +42,7 @@ extension RunCoordinator {
             }
             if tries < Self.triesMax {
                 tries += 1
-                try? await Task.sleep(for: Self.pause)
+                await place.pause(for: Self.pause)
             } else if let smaller = sizes.smallerForAll {
                 log.log("\(name(shard)) had no memory for \(sizes); all are made with \(smaller)")
                 sizes = smaller
@@ -60,7 +60,7 @@ extension RunCoordinator {
         var failures: [Int: IOError] = [:]
         for (index, cpu) in cpus.enumerated() {
             do throws(IOError) {
-                threads[index] = try thread(index, cpu, options).start()
+                threads[index] = try place.start(thread(index, cpu, options))
             } catch {
                 failures[index] = error
             }
@@ -86,7 +86,7 @@ extension RunCoordinator {
             case .notMade(let index, let cause), .failed(let index, let cause):
                 waiting.remove(index)
                 failures[index] = cause
-            case .ended(let index): threads.removeValue(forKey: index)?.join()
+            case .ended(let index): threads.removeValue(forKey: index)?()
             case .drainRequested: drainWasRequested = true
             case .handlerEnded, .drainExpired, .graceExpired: break
             }

@@ -9,13 +9,16 @@ struct RunCoordinator {
     let handler: @Sendable (Shard) async throws -> Void
     var events: AsyncStream<ShardEvent>.Iterator
     let report: @Sendable (ShardEvent) -> Void
+    let place: any RunPlace
 
-    var threads: [Int: PinnedThread] = [:]
+    /// Those that run, each with what waits for its end.
+    var threads: [Int: @Sendable () -> Void] = [:]
     var clocks: [Int: ThreadClock] = [:]
     private var handlers: [Int: Task<Void, Never>] = [:]
     private var failure: SupervisorError?
     private var isDraining = false
-    private var timers: [Task<Void, Never>] = []
+    /// What takes each timer back.
+    private var timers: [@Sendable () -> Void] = []
     var drainWasRequested = false
 
     var logger: Logger { runtime.logger }
@@ -27,7 +30,8 @@ struct RunCoordinator {
         makeLoop: @escaping @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop,
         handler: @escaping @Sendable (Shard) async throws -> Void,
         events: AsyncStream<ShardEvent>.Iterator,
-        report: @escaping @Sendable (ShardEvent) -> Void
+        report: @escaping @Sendable (ShardEvent) -> Void,
+        place: any RunPlace = MachinePlace()
     ) {
         self.runtime = runtime
         self.cpus = runtime.cpus
@@ -35,6 +39,7 @@ struct RunCoordinator {
         self.handler = handler
         self.events = events
         self.report = report
+        self.place = place
     }
 
     /// Runs to the end.
@@ -43,9 +48,9 @@ struct RunCoordinator {
     mutating func run() async -> SupervisorError? {
         await warmUp()
         if let failure = await start() { return failure }
-        let watch: WatchThread
+        let endWatch: @Sendable () -> Void
         do throws(IOError) {
-            watch = try WatchThread.start(runtime, clocks: clocks, report: report)
+            endWatch = try place.watch(runtime, clocks: clocks, report: report)
         } catch {
             await stop()
             return .signalsUnavailable(cause: error)
@@ -54,8 +59,8 @@ struct RunCoordinator {
         if drainWasRequested { beginDrain("it was asked to") }
         await awaitHandlers()
         await stop()
-        watch.stop()
-        for timer in timers { timer.cancel() }
+        endWatch()
+        for takeBack in timers { takeBack() }
         return failure
     }
 
@@ -64,7 +69,7 @@ struct RunCoordinator {
     /// It is opened with the first one, and
     /// libdispatch traps when that fails: in a server whose connections have taken all, say.
     private func warmUp() async {
-        try? await Task.sleep(for: .milliseconds(1))
+        await place.pause(for: .milliseconds(1))
     }
 
     /// Ends the shards whose handlers ignored everything, as these end after all.
@@ -109,7 +114,7 @@ struct RunCoordinator {
             case .drainExpired: cancelHandlers()
             case .graceExpired:
                 return fail(.drainTimedOut(shards: handlers.keys.sorted()))
-            case .ended(let shard): threads.removeValue(forKey: shard)?.join()
+            case .ended(let shard): threads.removeValue(forKey: shard)?()
             case .ready: preconditionFailure("a shard is ready once, before handlers run")
             }
         }
@@ -136,23 +141,12 @@ struct RunCoordinator {
         logger.warning(
             "the drain's limit passed; the handlers of shards \(handlers.keys.sorted()) are cancelled"
         )
-        for handler in handlers.values { handler.cancel() }
+        for index in handlers.keys.sorted() { handlers[index]?.cancel() }
         after(runtime.configuration.cancellationGrace, .graceExpired)
     }
 
     private mutating func after(_ duration: Duration, _ event: ShardEvent) {
-        timers.append(
-            Task { [report] in
-                do {
-                    // The pool's clock traps on what it cannot count: so much is no limit.
-                    try await Task.sleep(for: min(duration, .seconds(1 << 31)))
-                } catch {
-                    // Cancelled: the run is over.
-                    return
-                }
-                report(event)
-            }
-        )
+        timers.append(place.call(after: duration) { [report] in report(event) })
     }
 
     func name(_ shard: Int) -> String { Shard.name(shard, cpus[shard]) }
@@ -162,12 +156,12 @@ struct RunCoordinator {
     /// Stops the shards whose handlers have ended, waits for their threads, and closes the sockets that
     /// nobody accepts on any more.
     mutating func stop() async {
-        for index in threads.keys where handlers[index] == nil { stop(index) }
+        for index in threads.keys.sorted() where handlers[index] == nil { stop(index) }
         while threads.keys.contains(where: { handlers[$0] == nil }),
             let event = await events.next(isolation: nil)
         {
             switch event {
-            case .ended(let shard): threads.removeValue(forKey: shard)?.join()
+            case .ended(let shard): threads.removeValue(forKey: shard)?()
             case .failed(let shard, let cause):
                 logger.warning("\(name(shard)) did not end in order: \(cause)")
             case .handlerEnded(let shard, _):

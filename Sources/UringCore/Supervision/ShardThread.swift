@@ -15,12 +15,8 @@ struct ShardThread: Sendable {
     let makeLoop: @Sendable (Int, LoopOptions) throws(IOError) -> EventLoop
     let report: @Sendable (ShardEvent) -> Void
 
-    /// Starts the thread.
-    func start() throws(IOError) -> PinnedThread {
-        try PinnedThread.start(cpu: cpu) { run(pinFailure: $0) }
-    }
-
-    private func run(pinFailure: IOError?) {
+    /// The thread.
+    func run(pinFailure: IOError?) {
         nameThread()
         do throws(IOError) {
             try place(pinFailure)
@@ -59,45 +55,16 @@ struct ShardThread: Sendable {
 
     private func serve(_ shard: Shard) {
         let loop = shard.loop
-        install(shard)
-        report(.ready(StartedShard(shard)))
+        let life = ShardLife(shard, report: report)
+        life.begin()
         do throws(IOError) {
             try loop.runForever()
-            try finish(shard)
+            life.beginFinish()
+            while !life.isFinished { try loop.runOnce(mayWait: true) }
         } catch {
-            report(.failed(index, error))
+            life.fail(error)
         }
-        shard.state.end()
-        loop.shutDown()
-        // They hold the loop. A step that comes later finds its way by itself.
-        loop.executors = nil
-    }
-
-    private func install(_ shard: Shard) {
-        // Safety: the shard holds the executors, and `serve` holds the shard until its loop has ended.
-        shard.loop.executors = unsafe LoopExecutors(
-            task: shard.executor.asUnownedTaskExecutor(),
-            actor: shard.actorExecutor.asUnownedSerialExecutor()
-        ) { [executor = shard.executor, actorExecutor = shard.actorExecutor] job, role in
-            switch role {
-            case .task: executor.runLate(job)
-            case .actor: actorExecutor.runLate(job)
-            }
-        }
-    }
-
-    /// The handlers have ended; what they wrote is still sent, up to the drain's limit.
-    private func finish(_ shard: Shard) throws(IOError) {
-        let loop = shard.loop
-        var isLate = false
-        shard.beginDrain()
-        // Once more, for what was opened since the drain began.
-        loop.drain()
-        loop.callAt(shard.endOfDrain) { isLate = true }
-        while !loop.isDrained, !isLate { try loop.runOnce(mayWait: true) }
-        if isLate {
-            runtime.logger.warning("shard \(index): the drain's limit passed; the rest is reset")
-        }
+        life.end()
     }
 }
 

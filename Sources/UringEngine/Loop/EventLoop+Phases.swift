@@ -5,18 +5,24 @@ internal import Glibc
 extension EventLoop {
     func tick(mayWait: Bool, waitsAfterWork: Bool = true) throws(IOError) {
         try asCurrent { () throws(IOError) in
-            counters.ticks &+= 1
-            heartbeat.beat(counters.ticks)
-            cachedNow = nil
-            hasRunWork = false
-            takePosted()
-            fireTimers()
-            runReady()
-            flushWrites()
+            runPhases()
             try submitAndWait(mayWait: mayWait && (waitsAfterWork || !hasRunWork))
             reap()
             assert(checkInvariants())
         }
+    }
+
+    /// Everything before the wait.
+    @inline(__always)
+    func runPhases() {
+        counters.ticks &+= 1
+        heartbeat.beat(counters.ticks)
+        cachedNow = nil
+        hasRunWork = false
+        takePosted()
+        fireTimers()
+        runReady()
+        flushWrites()
     }
 
     /// Swaps the inbox out under its lock and runs it after.
@@ -77,11 +83,25 @@ extension EventLoop {
         let bound = mayWait ? park() : .poll
         guard bound != .poll else { return try driver.submitAndWait(.poll) }
         heartbeat.publish(isParked: true)
-        defer {
-            heartbeat.publish(isParked: false)
-            scheduler.unpark()
-        }
+        defer { endWait() }
         try driver.submitAndWait(bound)
+    }
+
+    /// The same, for a driver that does not block; `endWait` follows later.
+    func beginWait() throws(IOError) {
+        provideBuffers()
+        cachedNow = nil
+        guard !driver.hasUnreadCompletions else { return }
+        let bound = park()
+        if bound != .poll { heartbeat.publish(isParked: true) }
+        try driver.submitAndWait(bound)
+    }
+
+    /// The loop is awake: a post needs no wake.
+    @inline(__always)
+    func endWait() {
+        heartbeat.publish(isParked: false)
+        scheduler.unpark()
     }
 
     /// Nothing is left for the next tick but what comes from outside.
@@ -103,12 +123,18 @@ extension EventLoop {
 
     /// When the loop has something to do by itself, in nanoseconds; nil for never.
     var nextDeadline: UInt64? {
-        guard let timer = timers.nextDeadline else { return quarantine.nextRelease }
-        return min(timer, quarantine.nextRelease ?? timer)
+        guard let timer = timers.nextDeadline else { return nextRelease }
+        return min(timer, nextRelease ?? timer)
+    }
+
+    /// When a buffer has rested; nil while the kernel has no place for it anyway: a receive makes that.
+    private var nextRelease: UInt64? {
+        guard let release = quarantine.nextRelease else { return nil }
+        return kernelBufferCount < providedBuffersMax ? release : nil
     }
 
     /// Copies completions out first: nothing is called while the queue is being read.
-    private func reap() {
+    func reap() {
         driver.reap(into: &batch)
         for position in 0..<batch.count { dispatch(batch[position]) }
         batch.removeAll()

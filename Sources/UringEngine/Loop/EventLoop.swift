@@ -198,7 +198,7 @@ public final class EventLoop: @unchecked Sendable {
         try tick(mayWait: mayWait, waitsAfterWork: false)
     }
 
-    private func enter() throws(IOError) {
+    func enter() throws(IOError) {
         checkOnLoop()
         switch state {
         case .idle:
@@ -209,7 +209,7 @@ public final class EventLoop: @unchecked Sendable {
         }
     }
 
-    private func leave() {
+    func leave() {
         heartbeat.publish(isParked: true)
         if state != .shutDown { state = .idle }
     }
@@ -224,7 +224,7 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Makes this the thread's current loop during `body`.
     @inline(__always)
-    func asCurrent(_ body: () throws(IOError) -> Void) throws(IOError) {
+    func asCurrent<Failure>(_ body: () throws(Failure) -> Void) throws(Failure) {
         // Safety: the pointer is a number to compare; the identity lives as long as the loop.
         let outer = unsafe cu_current_loop()
         unsafe cu_set_current_loop(identity.pointer)

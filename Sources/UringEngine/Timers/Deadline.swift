@@ -1,3 +1,5 @@
+internal import CUring
+
 /// An instant of the monotonic clock, in nanoseconds.
 ///
 /// The clock stops while the machine is suspended. No arithmetic on it traps or wraps: what lies
@@ -20,7 +22,16 @@ public struct Deadline: Hashable, Sendable {
     public static let distantFuture = Deadline(nanoseconds: .max)
 
     /// This instant, read from the clock.
-    public static var now: Deadline { Deadline(nanoseconds: MonotonicClock.nanoseconds()) }
+    public static var now: Deadline { Deadline(nanoseconds: reading) }
+
+    /// The clock that holds on this thread: inside of a simulation its own.
+    private static var reading: UInt64 {
+        // Safety: the simulation takes the pointer away before its clock ends.
+        guard let simulated = unsafe cu_simulated_clock() else {
+            return MonotonicClock.nanoseconds()
+        }
+        return unsafe simulated.pointee
+    }
 
     /// The instant `duration` after the clock reading `nowNanoseconds`.
     ///
@@ -39,7 +50,7 @@ public struct Deadline: Hashable, Sendable {
     /// - Parameter duration: As of `after(_:from:)`.
     /// - Returns: An instant from now to `distantFuture`.
     public static func after(_ duration: Duration) -> Deadline {
-        after(duration, from: MonotonicClock.nanoseconds())
+        after(duration, from: reading)
     }
 }
 

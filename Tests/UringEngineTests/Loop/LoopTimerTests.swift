@@ -122,4 +122,21 @@ import UringTesting
         try fixture.settle()
         try fixture.expectBaseline()
     }
+
+    /// What has rested and finds no place would be due at once, again and again.
+    @Test func doesNotWakeForARestedBufferThatTheKernelHasNoPlaceFor() throws {
+        let driver = ScriptedDriver(providedBuffersMax: 2)
+        let fixture = try LoopFixture(driver) {
+            $0.bufferCount = 8
+            $0.quarantine = .milliseconds(50)
+        }
+        try fixture.tick(2)
+        fixture.driver.advance(by: .milliseconds(60))
+        try fixture.tick()
+        #expect(fixture.driver.ownedBuffers.count == 2)
+        fixture.loop.callLater(.seconds(1)) {}
+        let deadline = driver.now() + 1_000_000_000
+        try fixture.loop.runOnce(mayWait: true)
+        #expect(driver.waits.last?.bound == .deadline(deadline))
+    }
 }
