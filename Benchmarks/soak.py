@@ -115,7 +115,8 @@ def end_in_order(number, frame):
 
 def main():
     options = parse_options()
-    signal.signal(signal.SIGTERM, end_in_order)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end_in_order)
     build_load()
     machine.raise_descriptor_limit()
     begin = time.monotonic()

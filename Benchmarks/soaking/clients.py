@@ -19,6 +19,7 @@ class Clients:
     def __init__(self, place, server, load_binary):
         self.place = place
         self.address = [place.host, str(server.port)]
+        self.server_pid = server.pid
         self.load_binary = load_binary
         self.started = []
         self.totals = {"connections": 0, "bytes": 0, "wrong_bytes": 0, "lost": 0}
@@ -69,7 +70,8 @@ class Clients:
         try:
             output, errors = process.communicate(timeout=SECONDS_MAX)
         except subprocess.TimeoutExpired:
-            raise HarnessError(f"a client did not end in {SECONDS_MAX} s: {process.args}.") from None
+            raise HarnessError(f"a client did not end in {SECONDS_MAX} s: "
+                               f"{process.args}.") from None
         if process.returncode not in accepted:
             words = errors.strip().splitlines() or ["no reason given"]
             raise HarnessError(f"a client failed: {words[-1]}")
@@ -96,8 +98,9 @@ class PingPong:
 
     def __init__(self, clients):
         self.clients = clients
-        self.process = clients.start("pingpong")
-        self.reports = []  # Pairs of the time and the latencies since the one before, in µs.
+        self.process = clients.start("pingpong", server_pid=clients.server_pid)
+        # The time, and of each message since the report before its latency and cost, in µs.
+        self.reports = []
         self.ledger = None
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -106,7 +109,7 @@ class PingPong:
         for line in self.process.stdout:
             report = json.loads(line)
             if "latencies" in report:
-                self.reports.append((report["time"], report["latencies"]))
+                self.reports.append((report["time"], report["latencies"], report["costs"]))
             else:
                 self.ledger = report
 
@@ -120,5 +123,10 @@ class PingPong:
 
     def between(self, begin, end):
         """The latencies in a span of time, less its first quarter of a second."""
-        return [one for moment, latencies in self.reports if begin + 0.25 <= moment <= end
+        return [one for moment, latencies, _ in self.reports if begin + 0.25 <= moment <= end
                 for one in latencies]
+
+    def costs_between(self, begin, end):
+        """What CPU time the server spent within each message and its echo, likewise."""
+        return [one for moment, _, costs in self.reports if begin + 0.25 <= moment <= end
+                for one in costs]

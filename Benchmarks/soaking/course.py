@@ -24,6 +24,7 @@ MIB = 1 << 20
 POOL = "pool buffers not given back"
 GROWTH = "RSS after the second pass more than after the first"
 LATENCY = "ping-pong beside it, p99"
+COST = "server's CPU time within one ping, p99"
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Result:
     figures: list = field(default_factory=list)
     samples: list = field(default_factory=list)  # (moment, descriptors, resident bytes)
     reports: list = field(default_factory=list)  # Sums over the shards, with their time.
-    pings: list = field(default_factory=list)    # (moment, latencies in µs)
+    pings: list = field(default_factory=list)    # (moment, latencies, costs), in µs
     begin: float = 0
     passes: list = field(default_factory=list)   # (begin, end) in seconds of Unix time
 
@@ -140,7 +141,7 @@ class Course:
                           figure.equal("still serves", serves, True),
                           figure.equal("errors in its log", self.errors()),
                           figure.equal("status of the drain", status),
-                          figure.told("drain", f"{drain_seconds:.2f} s"), self.latency()]
+                          figure.told("drain", f"{drain_seconds:.2f} s"), *self.latency()]
 
     def serves(self):
         before = dict(self.clients.totals)
@@ -192,11 +193,14 @@ class Course:
                    for level in ("error", "critical"))
 
     def latency(self):
-        """The ping-pong's beside the load."""
-        latencies = [one for begin, end in self.result.passes
-                     for one in self.pings.between(begin, end)]
+        """The ping-pong's beside the load, by the clock and by the server's CPU time."""
+        latencies, costs = [], []
+        for span in self.result.passes:
+            latencies += self.pings.between(*span)
+            costs += self.pings.costs_between(*span)
         if not latencies:
-            return figure.told(LATENCY, "too short")
-        p99 = figure.quantile(latencies, 0.99) / 1000
-        return figure.at_most(LATENCY, p99, self.scenario.p99_ms_max, "ms",
-                              depends_on_time=True)
+            return [figure.told(LATENCY, "too short")]
+        return [figure.at_most(LATENCY, figure.quantile(latencies, 0.99) / 1000,
+                               self.scenario.p99_ms_max, "ms", depends_on_time=True),
+                figure.at_most(COST, figure.quantile(costs, 0.99) / 1000,
+                               self.scenario.cost_ms_max, "ms", depends_on_time=True)]

@@ -69,7 +69,7 @@ def _pool(panel, run, color):
 
 def _latency(panel, run, color):
     by_second = {}
-    for moment, latencies in run.pings:
+    for moment, latencies, _ in run.pings:
         by_second.setdefault(int(moment - run.begin), []).extend(latencies)
     seconds = [(second, own) for second, own in sorted(by_second.items()) if own]
     for fraction, width in ((0.5, 0.7), (0.99, 1.5)):

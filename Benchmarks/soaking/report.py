@@ -1,6 +1,6 @@
 """Writes `soak.md`: what was done, and each figure with its target."""
 
-from soaking.course import GROWTH, LATENCY, POOL
+from soaking.course import COST, GROWTH, LATENCY, POOL
 
 NAME = "soak.md"
 
@@ -20,13 +20,14 @@ def _head(context):
     return (f"# Soak results\n\n{machine['cpu_model']}, {machine['cpus']} CPUs, kernel "
             f"{machine['kernel']}. Server on CPU {context.server_cpu}, clients on CPU "
             f"{context.load_cpu}, both on this machine. Measured {context.date} in "
-            f"{context.minutes:.0f} minutes.{scale} Every byte of every client is compared with what "
-            "it sent. How to read it: [Testing](../../docs/TESTING.md).")
+            f"{context.minutes:.0f} minutes.{scale} Every byte of every client is compared with "
+            "what it sent. How to read it: [Testing](../../docs/TESTING.md).")
 
 
 def _overview(results, left_out):
-    lines = ["| scenario | style | load | targets met | pool back | RSS, second pass | p99 |",
-             "|---|---|---|---|---|---|---|"]
+    lines = ["| scenario | style | load | targets met | pool back | RSS, second pass | ping p99 "
+             "| of it the server's CPU |",
+             "|---|---|---|---|---|---|---|---|"]
     for scenario, runs in results:
         for run in runs:
             judged = [one for one in run.figures if one.target]
@@ -36,8 +37,9 @@ def _overview(results, left_out):
                 f"| {scenario.name} | {run.style} | {run.load} | {met} of {len(judged)} | "
                 f"{'yes' if by_name[POOL].is_met else '**no**'} | "
                 f"{by_name[GROWTH].measured} | "
-                f"{by_name[LATENCY].measured} |")
-    lines += [f"| {name} | | left out: {why} | | | | |" for name, why in left_out.items()]
+                f"{by_name[LATENCY].measured} | "
+                f"{by_name[COST].measured if COST in by_name else '–'} |")
+    lines += [f"| {name} | | left out: {why} | | | | | |" for name, why in left_out.items()]
     return "\n".join(lines)
 
 

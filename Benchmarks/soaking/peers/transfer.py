@@ -2,8 +2,8 @@
 
     transfer.py HOST PORT --bytes N [--connections N] [--seed N] [--longest N]
 
-Each connection sends from 0 bytes to `--longest`, closes its sending side, and reads the rest of its
-echo and then the end. Others follow until N bytes were sent.
+Each connection sends from 0 bytes to `--longest`, closes its sending side, and reads the rest of
+its echo and then the end. Others follow until N bytes were sent.
 """
 
 import argparse
