@@ -6,12 +6,13 @@
 #   make sanitize  the tests under both sanitizers  SANITIZERS=thread
 #   make fuzz      what reads foreign bytes         FUZZ_ARGS="30 address"
 #   make bench     the benchmarks                   BENCH_ARGS=--smoke
+#   make soak      much of everything, nothing left behind   SOAK_ARGS="--scale 0.1"
 #   make docs      DocC into .build-docs/
 #   make format    rewrite the sources in the house format
 #   make setup     install what all of these need
 
 .DEFAULT_GOAL := check
-.PHONY: run test check sanitize fuzz bench docs format setup
+.PHONY: run test check sanitize fuzz bench soak docs format setup
 
 # Serial, because tests that count system calls or locked memory share one process.
 # XCTest is off: no test uses it, and its empty summary would hide the real one.
@@ -60,6 +61,11 @@ bench:
 		$(if $(WHOLE),--nio-messaging .build-nio/release/nio-messaging) \
 		$(BENCH_ARGS)
 
+soak:
+	@scripts/setup build soak
+	@swift build -c release --product uringcore
+	@python3 Benchmarks/soak.py --uringcore .build/release/uringcore $(SOAK_ARGS)
+
 docs:
 	@scripts/setup build
 	@scripts/docs
@@ -68,4 +74,4 @@ format:
 	@scripts/format
 
 setup:
-	@scripts/setup build test bench
+	@scripts/setup build test bench soak

@@ -10,6 +10,8 @@ struct EchoCommand: AsyncParsableCommand {
             Cores and memory are set by URINGCORE_* variables. When the server listens it prints one line for each \
             shard with its address, then the line `ready`. SIGTERM and SIGINT drain and exit 0; a second one ends it \
             at once. A setting that cannot be used exits 78, a server that cannot start exits 1.
+            With --report, lines follow that begin with `report` and hold one JSON object: the time and each shard's \
+            counters.
             """
     )
 
@@ -28,12 +30,16 @@ struct EchoCommand: AsyncParsableCommand {
     )
     var style: OptionText = "callback"
 
+    @Option(help: "Print each shard's counters every so many seconds, at most \(reportSecondsMax).")
+    var report: OptionText?
+
     func run() async throws {
         let server = try ExitStatus.checkingSettings { () throws in
             try EchoServer(
                 configuration: .fromEnvironment(),
                 endpoint: endpoint(),
-                style: style.choice("--style")
+                style: style.choice("--style"),
+                reportPeriod: reportPeriod()
             )
         }
         do {
@@ -51,5 +57,12 @@ struct EchoCommand: AsyncParsableCommand {
         return endpoint
     }
 
+    private func reportPeriod() throws(ConfigurationError) -> Duration? {
+        guard let seconds = try report?.number("--report", atMost: Double(Self.reportSecondsMax))
+        else { return nil }
+        return .seconds(seconds)
+    }
+
+    private static let reportSecondsMax = 3_600
     private static let styles = EchoServer.Style.allCases.map(\.rawValue)
 }

@@ -14,16 +14,22 @@ struct EchoServer {
     private let supervisor: Supervisor
     private let endpoint: Endpoint
     private let style: Style
+    private let reportPeriod: Duration?
 
-    /// Resolves the settings.
+    /// Resolves the settings; without `reportPeriod` nothing is reported.
     ///
     /// - Throws: `ConfigurationError` for cores that this process may not use.
-    init(configuration: Configuration, endpoint: Endpoint, style: Style) throws(ConfigurationError)
-    {
+    init(
+        configuration: Configuration,
+        endpoint: Endpoint,
+        style: Style,
+        reportPeriod: Duration?
+    ) throws(ConfigurationError) {
         let logger = Logger(label: "uringcore") { StreamLogHandler.standardError(label: $0) }
         self.supervisor = try Supervisor(configuration: configuration, logger: logger)
         self.endpoint = endpoint
         self.style = style
+        self.reportPeriod = reportPeriod
         logger.info("settings: \(configuration.resolvedSettings.joined(separator: ", "))")
         for warning in configuration.warnings { logger.warning("\(warning)") }
     }
@@ -31,6 +37,13 @@ struct EchoServer {
     /// Serves until a signal.
     func run() async throws(SupervisorError) {
         let readiness = Readiness(shardCount: supervisor.plan.shardCount)
+        let reports = reportPeriod.map { period in
+            Task { [supervisor] in
+                await ShardReporter(supervisor).report(every: period) { readiness.isReady }
+            }
+        }
+        // Not awaited: a shard that failed may never answer the last question.
+        defer { reports?.cancel() }
         try await supervisor.run { [endpoint, style] shard in
             let listener = try shard.listen(endpoint)
             readiness.listening(shard, on: listener.address)
@@ -57,6 +70,9 @@ private final class Readiness: Sendable {
     init(shardCount: Int) {
         waiting = Mutex(Set(0..<shardCount))
     }
+
+    /// All shards listen, and the line `ready` is out.
+    var isReady: Bool { waiting.withLock(\.isEmpty) }
 
     func listening(_ shard: Shard, on address: SocketAddress) {
         waiting.withLock { waiting in

@@ -21,6 +21,13 @@ struct JSONValueTests {
         #expect(!JSONValue.string(text).text().unicodeScalars.contains { $0.value < 0x20 })
     }
 
+    @Test func isOneLineWhenAskedTo() {
+        let value = JSONValue.object([
+            ("a", .array([.integer(1), .object([])])), ("b\n", .array([])), ("c", .string("\n")),
+        ])
+        #expect(value.line == #"{"a": [1, {}], "b\u000a": [], "c": "\u000a"}"#)
+    }
+
     @Test(arguments: [0, 1, -1, .max, .min])
     func keepsAnyWholeNumber(_ number: Int) throws {
         #expect(try read(.integer(number)) as? Int == number)

@@ -75,6 +75,10 @@ struct SettingTests {
         ("--port", "", "a whole number from 0 to 65535"),
         ("--style", "poem", "callback, async"),
         ("--style", "poem\n", "callback, async"),
+        ("--report", "0", "a number above 0, at most 3600"),
+        ("--report", "3601", "a number above 0, at most 3600"),
+        ("--report", "nan", "a number above 0, at most 3600"),
+        ("--report", "often", "a number above 0, at most 3600"),
     ])
     func endWith78AndOneLineForAnOptionsValue(
         _ option: String,

@@ -30,6 +30,16 @@ indirect enum JSONValue {
         }
     }
 
+    /// The text on one line.
+    var line: String {
+        switch self {
+        case .array(let values): "[" + values.map(\.line).joined(separator: ", ") + "]"
+        case .object(let members):
+            "{" + members.map { Self.quoted($0) + ": " + $1.line }.joined(separator: ", ") + "}"
+        case .null, .bool, .integer, .number, .string: text()
+        }
+    }
+
     private var isPlain: Bool {
         switch self {
         case .array, .object: false

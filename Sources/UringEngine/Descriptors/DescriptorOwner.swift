@@ -41,8 +41,8 @@ public class DescriptorOwner {
     /// The flush phase asks for queued output, once per mark.
     package func flush() {}
 
-    /// Buffers are back: a receive that ended for want of them may be armed again.
-    package func buffersAvailable() {}
+    /// Buffers are back: a receive that ended for want of them may be armed again, for so many bytes.
+    package func buffersAvailable(_ shareBytes: Int) {}
 
     /// A descriptor or a place below the connection limit is free: an accept that paused may go on.
     package func placeFree() {}

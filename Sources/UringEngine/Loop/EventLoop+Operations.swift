@@ -121,6 +121,11 @@ extension EventLoop {
     /// The owner is called when buffers are back, in the order of the marks.
     func markStarved(_ owner: DescriptorOwner) {
         counters.starvations &+= 1
+        standInLine(owner)
+    }
+
+    /// Puts an owner behind those that wait for buffers.
+    func standInLine(_ owner: DescriptorOwner) {
         guard !owner.isStarved else { return }
         owner.isStarved = true
         starved.append(owner)

@@ -142,8 +142,8 @@ extension EventLoop {
 
     // MARK: Buffers
 
-    /// Hands returned buffers to the kernel in one advance, then re-arms as many starved receives
-    /// as it holds buffers.
+    /// Hands returned buffers to the kernel in one advance, then re-arms starved receives, each for
+    /// its share of what the kernel holds.
     func provideBuffers() {
         if quarantine.nanoseconds > 0 { return provideRestedBuffers() }
         provideFreeBuffers()
@@ -177,13 +177,17 @@ extension EventLoop {
     private var kernelBufferCount: Int { pool.kernelOwnedCount - quarantine.count }
 
     private func rearmStarved() {
-        guard !starved.isEmpty else { return }
-        var remaining = min(starved.count, kernelBufferCount)
+        guard !starved.isEmpty, kernelBufferCount > 0 else { return }
+        // As many as there are shares: with more, the first few would take all buffers, and the rest
+        // lose their places for it. A share is two buffers at least: a receive for one is over after
+        // one message, however small, and would stand in line for the next.
+        var remaining = min(starved.count, max(1, kernelBufferCount / 2))
+        let share = kernelBufferCount / remaining * options.bufferBytes
         // Safety: the table keeps a starved owner; arming ends no descriptor.
         while remaining > 0, let owner = unsafe starved.popFirst() {
             unsafe owner._withUnsafeGuaranteedRef {
                 $0.isStarved = false
-                $0.buffersAvailable()
+                $0.buffersAvailable(share)
             }
             remaining -= 1
         }

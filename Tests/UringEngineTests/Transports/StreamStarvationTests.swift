@@ -146,10 +146,51 @@ import UringTesting
         try fixture.tick()
         #expect(fixture.loop.starved.count == 9)
         // Four buffers are there all the time; no return will ever come.
-        for _ in 0..<2 { try fixture.loop.runOnce(mayWait: true) }
+        for _ in 0..<4 { try fixture.loop.runOnce(mayWait: true) }
         #expect(fixture.loop.starved.count == 1)
         try fixture.tick()
         #expect(fixture.loop.starved.isEmpty)
+        for handler in fixture.handlers { handler.transport.abort() }
+        try fixture.settle()
+        try fixture.expectBaseline()
+    }
+
+    @Test func standsBehindThoseThatWaitHoweverOftenItWasServed() throws {
+        let fixture = try starvingFixture()
+        let waiting = try (0..<2).map { _ in try fixture.connect().peer }
+        let greedy = try fixture.connect()
+        let served = try #require(fixture.driver.inFlight(of: .receive, on: greedy.peer).first)
+        for peer in waiting { fixture.driver.fail(.receive, on: peer, with: .noBuffers) }
+        fixture.driver.deliver([1], to: served.token, isTerminal: true)
+        try fixture.tick()
+        #expect(greedy.handler.received == [1])
+        #expect(fixture.loop.starved.count == 3)
+        let starvations = fixture.loop.metrics.starvations
+        let armed = fixture.driver.operations(of: .receive).count
+        // Two shares of the four buffers a tick.
+        for _ in 0..<2 { try fixture.tick() }
+        let order = fixture.driver.operations(of: .receive)[armed...].compactMap(\.descriptor)
+        #expect(order == waiting + [greedy.peer])
+        #expect(starvations == 2, "who was served did not starve")
+        for handler in fixture.handlers { handler.transport.abort() }
+        try fixture.settle()
+        try fixture.expectBaseline()
+    }
+
+    @Test(arguments: [(1, [4]), (2, [2, 2]), (3, [2, 2, 4])])
+    func getsItsShareOfTheBuffers(_ peerCount: Int, _ shares: [Int]) throws {
+        let fixture = try LoopFixture(ScriptedDriver()) { $0.bufferCount = 4 }
+        let peers = try (0..<peerCount).map { _ in try fixture.connect().peer }
+        for peer in peers { fixture.driver.fail(.receive, on: peer, with: .noBuffers) }
+        try fixture.tick()
+        let armed = fixture.driver.operations(of: .receive).count
+        for _ in 0..<2 { try fixture.tick() }
+        let budgets = fixture.driver.operations(of: .receive)[armed...].map { operation in
+            guard case .receive(_, let budget, _) = operation.verb else { return 0 }
+            return budget / fixture.loop.options.bufferBytes
+        }
+        // The third finds all four buffers again: the others had nothing to read.
+        #expect(budgets == shares)
         for handler in fixture.handlers { handler.transport.abort() }
         try fixture.settle()
         try fixture.expectBaseline()

@@ -21,7 +21,7 @@ extension StreamTransport {
         phase = .flushing
         dropParked()
         isReadingPaused = false
-        if !isStarved { armReceive(waitForReadiness: false) }
+        armReceive(waitForReadiness: false)
         progress = makeProgress()
         loop.markDirty(self)
         if !writes.isEmpty { watchProgress() }

@@ -50,15 +50,29 @@ extension StreamTransport {
     // MARK: Arming
 
     /// Arms the receive, if it should be armed and is not.
+    ///
+    /// While others wait for buffers it stands behind them: whoever was served would else be served
+    /// again, for as long as its peer sends. Beside 1,000 peers that did, a small message waited for up
+    /// to 541 ms of the loop's CPU time.
     @inline(never)
     func armReceive(waitForReadiness: Bool) {
-        guard receiveToken == nil, slot != .none, !hasSeenEOF, wantsInput else { return }
+        guard isReadyToReceive else { return }
+        guard loop.starved.isEmpty else { return loop.standInLine(self) }
+        submitReceive(byteBudget: receiveBudget, waitForReadiness: waitForReadiness)
+    }
+
+    /// A receive should be armed, and none is.
+    var isReadyToReceive: Bool {
+        receiveToken == nil && !isStarved && slot != .none && !hasSeenEOF && wantsInput
+    }
+
+    func submitReceive(byteBudget: Int, waitForReadiness: Bool) {
         let token = loop.begin(.receive, on: slot)
         receiveToken = token
         loop.driver.receive(
             token,
             from: descriptor,
-            byteBudget: receiveBudget,
+            byteBudget: byteBudget,
             waitForReadiness: waitForReadiness
         )
     }
@@ -75,7 +89,7 @@ extension StreamTransport {
 
     /// What this stream already pins of received memory counts against what the kernel may hand
     /// over next.
-    private var receiveBudget: Int {
+    var receiveBudget: Int {
         max(loop.inputCapBytes &- parkedBytes &- writes.pinnedBytes, 4 &* loop.options.bufferBytes)
     }
 
@@ -194,8 +208,7 @@ extension StreamTransport {
     package func takeHeld() -> ReceivedBytes? {
         guard let bytes = parked.popFirst() else { return nil }
         parkedBytes &-= bytes.pinnedBytes
-        // A starved receive waits for its turn.
-        if receiveToken == nil, !isStarved { armReceive(waitForReadiness: false) }
+        if receiveToken == nil { armReceive(waitForReadiness: false) }
         return bytes
     }
 

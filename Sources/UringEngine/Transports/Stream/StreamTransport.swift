@@ -136,9 +136,10 @@ internal import DequeModule
         scheduleLoss(lossError)
     }
 
-    /// Arms the receive that ended for want of buffers.
-    package override func buffersAvailable() {
-        armReceive(waitForReadiness: true)
+    /// Arms the receive that ended for want of buffers, or that stood behind such.
+    package override func buffersAvailable(_ shareBytes: Int) {
+        guard isReadyToReceive else { return }
+        submitReceive(byteBudget: min(receiveBudget, shareBytes), waitForReadiness: true)
     }
 
     /// Sends what is queued, or takes the next step of the close.
