@@ -123,12 +123,12 @@ let package = Package(
         ),
         .testTarget(
             name: "UringIntegrationTests",
-            dependencies: ["UringEngine", "CUring"],
+            dependencies: ["UringEngine", "UringTesting", "CUring"],
             swiftSettings: relaxed
         ),
         .testTarget(
             name: "UringCoreTests",
-            dependencies: ["UringCore", "UringEngine", "CNUMA"],
+            dependencies: ["UringCore", "UringEngine", "UringTesting", "CNUMA"],
             swiftSettings: relaxed
         ),
         .testTarget(

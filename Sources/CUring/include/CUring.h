@@ -31,7 +31,7 @@
 enum {
     CU_ENTER_NO_IOWAIT = 1U << 7,   // Linux 6.15
     CU_FEAT_NO_IOWAIT = 1U << 17,   // Linux 6.15
-    CU_NOP_INJECT_RESULT = 1U << 0, // Linux 6.9
+    CU_NOP_INJECT_RESULT = 1U << 0, // Linux 6.10
 };
 
 // An address as the kernel takes it, with its length; and a message header. Types of this module
@@ -252,6 +252,13 @@ static inline void cu_prepare_cancel_any(struct io_uring_sqe *entry, uint64_t us
 
 static inline void cu_prepare_nop(struct io_uring_sqe *entry, uint64_t user_data) {
     cu_prepare(entry, IORING_OP_NOP, -1, user_data);
+}
+
+/// Does nothing and completes with `result`. The flags' place has no name of its own in liburing 2.3.
+static inline void cu_prepare_result(struct io_uring_sqe *entry, int32_t result, uint64_t user_data) {
+    cu_prepare_nop(entry, user_data);
+    entry->rw_flags = CU_NOP_INJECT_RESULT;
+    entry->len = (uint32_t)result;
 }
 
 // --- a provided-buffer ring -----------------------------------------------------------------------------------------

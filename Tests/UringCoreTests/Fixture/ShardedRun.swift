@@ -1,4 +1,5 @@
 import Testing
+import UringTesting
 
 @testable import UringCore
 @testable import UringEngine
@@ -32,7 +33,8 @@ final class ShardedRun: Sendable {
 
     static func start(
         _ shardCount: Int,
-        _ configuration: Configuration
+        _ configuration: Configuration,
+        faults: FaultPlan? = nil
     ) async throws -> ShardedRun {
         let callbackErrors = SharedList<String>()
         let supervisor = try Supervisor(
@@ -40,7 +42,7 @@ final class ShardedRun: Sendable {
             logger: nil,
             cpus: Array(repeating: nil, count: shardCount)
         ) { (_, options) throws(IOError) in
-            let loop = try EventLoop(options)
+            let loop = try makeLoop(options, faults)
             loop.onCallbackError = { callbackErrors.append("\($0.origin): \($0.error)") }
             return loop
         }
@@ -186,14 +188,24 @@ final class ShardedRun: Sendable {
     }
 }
 
+/// A loop; with faults on a driver that fails as they say.
+private func makeLoop(
+    _ options: LoopOptions,
+    _ faults: FaultPlan?
+) throws(IOError) -> EventLoop {
+    guard let faults else { return try EventLoop(options) }
+    let driver = try FaultDriver(UringDriver(options: options.uringDriver), faults)
+    return try EventLoop(driver: .custom(driver), options: options)
+}
+
 extension Shard {
     /// Nothing is open but the listeners, nothing is in flight, lent, waiting or timed.
     fileprivate var isAtRest: Bool {
         let metrics = loop.metrics
-        let listenerCount = state.sessions.count
+        // Of the shards that share one socket, one accepts.
         return metrics.openConnections == 0 && metrics.buffersLent == 0
-            && metrics.descriptors == listenerCount
-            && metrics.operationsInFlight == listenerCount
+            && metrics.descriptors <= state.sessions.count
+            && metrics.operationsInFlight == metrics.descriptors
             && loop.timers.count == 0
     }
 }
@@ -202,6 +214,7 @@ extension Shard {
 func withShards(
     _ shardCount: Int = 1,
     expectsCallbackErrors: Bool = false,
+    faults: FaultPlan? = nil,
     configure: (inout Configuration) -> Void = { _ in },
     location: SourceLocation = #_sourceLocation,
     _ body: (ShardedRun) async throws -> Void,
@@ -215,7 +228,9 @@ func withShards(
     configuration.drainSignals = []
     configuration.stallLimit = .zero
     configure(&configuration)
-    let remains = try await run(shardCount, configuration, location, expectsCallbackErrors, body)
+    let remains = try await run(location, expectsCallbackErrors, body) {
+        try await ShardedRun.start(shardCount, configuration, faults: faults)
+    }
     try await whenEnded()
     // The last task of the run may still be letting go.
     let isGone = try await onThread {
@@ -227,13 +242,12 @@ func withShards(
 }
 
 private func run(
-    _ shardCount: Int,
-    _ configuration: Configuration,
     _ location: SourceLocation,
     _ expectsCallbackErrors: Bool,
-    _ body: (ShardedRun) async throws -> Void
+    _ body: (ShardedRun) async throws -> Void,
+    start: () async throws -> ShardedRun
 ) async throws -> Remains {
-    let run = try await ShardedRun.start(shardCount, configuration)
+    let run = try await start()
     do {
         try await body(run)
         try await run.settle()

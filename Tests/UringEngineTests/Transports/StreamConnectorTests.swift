@@ -56,6 +56,32 @@ import UringTesting
         try fixture.settle()
     }
 
+    /// Whoever can take a connect back is often who is told of it.
+    @Test func keepsNobodyAliveAfterItsEnd() throws {
+        final class Asker {
+            var handle: ConnectHandle?
+            var isAnswered = false
+        }
+        let fixture = try LoopFixture()
+        weak var kept: Asker?
+        try {
+            let asker = Asker()
+            kept = asker
+            asker.handle = fixture.loop.connect(
+                to: [],
+                makeHandler: {
+                    _ = asker
+                    return RecordingHandler()
+                },
+                completion: { _ in asker.isAnswered = true }
+            )
+            try fixture.settle()
+            #expect(asker.isAnswered)
+        }()
+        #expect(kept == nil)
+        try fixture.expectBaseline()
+    }
+
     @Test func connectsToTheFirstThatAnswers() throws {
         let fixture = try LoopFixture()
         let outcome = try connect(fixture, to: [Self.first, Self.second])

@@ -16,7 +16,7 @@ final class EchoHandler: TestHandler, @unchecked Sendable {
 }
 
 /// Holds what it receives against a pattern, and says when all of it came.
-final class CheckingHandler: TestHandler, @unchecked Sendable {
+class CheckingHandler: TestHandler, @unchecked Sendable {
     private let pattern: Pattern
     private let expectedBytes: Int
     private(set) var firstWrongByte: Int?

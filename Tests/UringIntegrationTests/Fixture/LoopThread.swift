@@ -1,6 +1,10 @@
 import Testing
+import UringTesting
 
 @testable import UringEngine
+
+/// A loop that ended before its time takes no more work.
+struct LoopGone: Error {}
 
 /// An event loop on a thread of its own, with what a test needs to work with it from outside.
 ///
@@ -23,10 +27,16 @@ final class LoopThread: @unchecked Sendable {
         let failures = LockedList<String>()
     }
 
-    init(_ rung: Rung, _ configure: (inout LoopOptions) -> Void) throws {
+    /// Starts a loop; with `faults` it stands on a driver that fails as they say.
+    init(
+        _ rung: Rung,
+        faults: FaultPlan? = nil,
+        options: LoopOptions = LoopOptions(),
+        _ configure: (inout LoopOptions) -> Void
+    ) throws {
         let notes = Notes()
         self.notes = notes
-        var options = LoopOptions()
+        var options = options
         options.memoryLock = .off
         options.backend = rung.backend
         options.featuresOff = rung.featuresOff
@@ -37,7 +47,7 @@ final class LoopThread: @unchecked Sendable {
         thread = WorkThread {
             let loop: EventLoop
             do {
-                loop = try EventLoop(handed.value)
+                loop = try Self.makeLoop(handed.value, faults)
             } catch {
                 made.put(.failure(error))
                 throw error
@@ -46,10 +56,24 @@ final class LoopThread: @unchecked Sendable {
                 notes.failures.append("\(failure.origin): \(failure.error)")
             }
             made.put(.success(loop))
-            try loop.runForever()
+            do {
+                try loop.runForever()
+            } catch {
+                _ = loop.shutDown()
+                throw error
+            }
             return loop.shutDown()
         }
         loop = try made.take("a loop that is set up").get()
+    }
+
+    private static func makeLoop(
+        _ options: LoopOptions,
+        _ faults: FaultPlan?
+    ) throws -> EventLoop {
+        guard let faults else { return try EventLoop(options) }
+        let driver = try FaultDriver(UringDriver(options: options.uringDriver), faults)
+        return try EventLoop(driver: .custom(driver), options: options)
     }
 
     // MARK: Work on the loop
@@ -62,7 +86,7 @@ final class LoopThread: @unchecked Sendable {
         let isTaken = loop.callSoonThreadsafe { [loop] in
             result.put(Result { try handed.value(loop) })
         }
-        try #require(isTaken, "the loop takes posts until it is shut down")
+        guard isTaken else { throw LoopGone() }
         return try result.take("a job on the loop").get()
     }
 
@@ -71,13 +95,14 @@ final class LoopThread: @unchecked Sendable {
         let gate = Gate()
         let isGivenUp = Counter()
         let handed = Handed(value: condition)
-        loop.callSoonThreadsafe { [loop] in
+        let isTaken = loop.callSoonThreadsafe { [loop] in
             func look() {
                 if handed.value(loop) { return gate.open() }
                 if isGivenUp.value == 0 { loop.callLater(.milliseconds(1)) { look() } }
             }
             look()
         }
+        guard isTaken else { throw LoopGone() }
         do {
             try gate.wait(what)
         } catch {
@@ -115,18 +140,15 @@ final class LoopThread: @unchecked Sendable {
         return peer
     }
 
+    func closePeers() {
+        for peer in peers.all { peer.close() }
+    }
+
     // MARK: The end
 
     /// Ends everything and expects the state from before the loop was made.
     func finish(_ location: SourceLocation) throws {
-        for peer in peers.all { peer.close() }
-        let listeners = listeners.all
-        try run { _ in
-            for listener in listeners { listener.close() }
-        }
-        try eventually("every descriptor is closed") { $0.isDrained && $0.openConnections == 0 }
-        // Once more, so that the last calls of handlers have been made.
-        try run { _ in }
+        try letGo()
         let (metrics, isSound) = try run { ($0.metrics, $0.checkInvariants()) }
         #expect(isSound)
         #expect(metrics.operationsInFlight == 0, sourceLocation: location)
@@ -136,6 +158,18 @@ final class LoopThread: @unchecked Sendable {
             #expect(notes.failures.all == [], sourceLocation: location)
         }
         #expect(try stop() == 0, "no operation outlives the loop", sourceLocation: location)
+    }
+
+    /// Closes peers and listeners, and waits until the loop has nothing left.
+    func letGo() throws {
+        closePeers()
+        let listeners = listeners.all
+        try run { _ in
+            for listener in listeners { listener.close() }
+        }
+        try eventually("every descriptor is closed") { $0.isDrained && $0.openConnections == 0 }
+        // Once more, so that the last calls of handlers have been made.
+        try run { _ in }
     }
 
     /// Stops the loop, shuts it down, and joins its thread.
@@ -148,7 +182,7 @@ final class LoopThread: @unchecked Sendable {
 
     /// After a failure: nothing is checked any more.
     func abandon() {
-        for peer in peers.all { peer.close() }
+        closePeers()
         _ = try? stop()
     }
 }

@@ -5,8 +5,9 @@
 final class StreamConnector {
     private let loop: EventLoop
     private let options: StreamOptions
-    private let makeHandler: () throws -> any StreamHandler
-    private let completion: (Result<StreamTransport, any Error>) -> Void
+    // Let go of with the end: whoever keeps the handle may be kept by them.
+    private var makeHandler: (() throws -> any StreamHandler)?
+    private var completion: ((Result<StreamTransport, any Error>) -> Void)?
     private var remaining: ArraySlice<SocketAddress>
     private var timer: TimerID?
     private var attempt: ConnectAttempt?
@@ -92,7 +93,9 @@ final class StreamConnector {
             if kind == .tcp {
                 try loop.driver.base.setOption(.noDelay(options.isNoDelay), on: descriptor)
             }
-            let handler = try makeHandler()
+            guard let handler = try makeHandler?() else {
+                preconditionFailure("a connector that has ended connects nothing")
+            }
             let transport = loop.adopt(
                 descriptor,
                 kind: kind,
@@ -113,7 +116,8 @@ final class StreamConnector {
     private func finish(_ result: Result<StreamTransport, any Error>) {
         if let timer { loop.cancelTimer(timer) }
         timer = nil
-        completion(result)
+        makeHandler = nil
+        completion.take()?(result)
     }
 }
 

@@ -1,0 +1,92 @@
+internal import UringEngine
+
+/// A verb of the seam that can go wrong: the operations first, then what answers at once.
+///
+/// `close`, `now`, `provide` and `publish` cannot fail.
+///
+/// > Thread: Any thread.
+package enum FaultSite: String, Hashable, Sendable, CaseIterable {
+    /// `accept`.
+    case accept
+    /// `connect`.
+    case connect
+    /// `receive`.
+    case receive
+    /// `send` of one run.
+    case send
+    /// `sendMessage` of several runs.
+    case sendMessage
+    /// `discard`.
+    case discard
+    /// `poll`.
+    case poll
+    /// `cancel`; it is carried out all the same, only its answer is another.
+    case cancel
+    /// `adopt`.
+    case adopt
+    /// `submitAndWait`; an error of it is one for good.
+    case wait
+    /// `openStreamSocket`.
+    case openStreamSocket
+    /// `bind`.
+    case bind
+    /// `listen`.
+    case listen
+    /// `setOption`.
+    case setOption
+    /// `localAddress`.
+    case localAddress
+    /// `peerAddress`.
+    case peerAddress
+    /// `shutdown`.
+    case shutdown
+    /// `outputState`: the kernel does not tell.
+    case outputState
+    /// `incomingCPU`: the kernel does not tell.
+    case incomingCPU
+    /// `connectAtOnce`.
+    case connectAtOnce
+    /// `setPermissions` of a socket.
+    case setPermissions
+    /// `setPermissions` of a file.
+    case setFilePermissions
+    /// `fileStatus`.
+    case fileStatus
+    /// `isBound`.
+    case isBound
+    /// `unlink`.
+    case unlink
+
+    /// The verb takes a token and completes later.
+    package var isOperation: Bool {
+        switch self {
+        case .accept, .connect, .receive, .send, .sendMessage, .discard, .poll, .cancel: true
+        case .adopt, .wait, .openStreamSocket, .bind, .listen, .setOption, .localAddress,
+            .peerAddress, .shutdown, .outputState, .incomingCPU, .connectAtOnce, .setPermissions,
+            .setFilePermissions, .fileStatus, .isBound, .unlink:
+            false
+        }
+    }
+
+    /// The operation that an error of the verb names.
+    var operation: IOError.Operation {
+        switch self {
+        case .accept: .accept
+        case .connect, .connectAtOnce: .connect
+        case .receive, .discard: .receive
+        case .send, .sendMessage: .send
+        case .poll, .cancel: .poll
+        case .adopt: .registerBuffers
+        case .wait: .wait
+        case .openStreamSocket: .openSocket
+        case .bind: .bind
+        case .listen: .listen
+        case .setOption: .setOption
+        case .localAddress, .peerAddress, .outputState, .incomingCPU: .readAddress
+        case .shutdown: .shutdown
+        case .setPermissions, .setFilePermissions: .setPermissions
+        case .fileStatus, .isBound: .inspectFile
+        case .unlink: .removeFile
+        }
+    }
+}
