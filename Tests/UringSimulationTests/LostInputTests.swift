@@ -6,14 +6,15 @@ import UringTesting
 @Suite struct LostInputTests {
     /// What a handler saw, on one thread.
     private final class Record: @unchecked Sendable {
-        var reads: [Result<[UInt8]?, IOError>] = []
+        var bytes: [UInt8] = []
+        var ends: [IOError?] = []
     }
 
     /// The client sends bytes and is gone; a write fails before anybody reads them.
     ///
     /// A plain end of the stream would pass for the whole input: seed 1,011,371 of the exercise.
     @Test(arguments: 0..<50 as Range<UInt64>)
-    func doesNotPassForTheEndOfTheStream(seed: UInt64) throws {
+    func isReadBeforeTheEndOfTheStream(seed: UInt64) throws {
         let record = Record()
         try withSimulation(seed: seed) { simulation in
             simulation.serve { shard in
@@ -23,9 +24,12 @@ import UringTesting
                     try await connection.write([1])
                     try await shard.sleep(for: .seconds(1))
                     do {
-                        record.reads.append(.success(try await connection.read()?.copyToArray()))
+                        while let bytes = try await connection.read() {
+                            record.bytes += bytes.copyToArray()
+                        }
+                        record.ends.append(nil)
                     } catch let error as IOError {
-                        record.reads.append(.failure(error))
+                        record.ends.append(error)
                     }
                 }
             }
@@ -34,11 +38,37 @@ import UringTesting
             client.close()
             try simulation.advance(by: .seconds(5))
         }
-        #expect(record.reads.count == 1)
-        guard case .failure(let error)? = record.reads.first else {
-            Issue.record("three bytes were lost, and the reader was told \(record.reads)")
-            return
+        #expect(record.ends.count == 1)
+        #expect(record.bytes == [1, 2, 3])
+        if case let error?? = record.ends.first { #expect(error.errno == Errno.brokenPipe) }
+    }
+
+    /// The connection's own deadline ends it: what was received is dropped, and that is no end of the stream.
+    @Test(arguments: 0..<50 as Range<UInt64>)
+    func doesNotPassForTheEndOfTheStreamAfterADeadline(seed: UInt64) throws {
+        let record = Record()
+        try withSimulation(seed: seed) { simulation in
+            simulation.serve { shard in
+                let listener = try shard.listen(.abstract(name: "late"))
+                try await listener.serve { connection in
+                    try connection.setDeadline(.after(.seconds(1)))
+                    try await shard.sleep(for: .seconds(2))
+                    do {
+                        while let bytes = try await connection.read() {
+                            record.bytes += bytes.copyToArray()
+                        }
+                        record.ends.append(nil)
+                    } catch let error as IOError {
+                        record.ends.append(error)
+                    }
+                }
+            }
+            let client = try simulation.connect(to: .abstract(name: "late"))
+            try client.send([1, 2, 3])
+            client.close()
+            try simulation.advance(by: .seconds(5))
         }
-        #expect(error.errno == Errno.brokenPipe)
+        #expect(record.bytes == [])
+        #expect(record.ends.map { $0?.reason } == [.deadlineExceeded])
     }
 }
