@@ -5,6 +5,7 @@
 #   make check     what CI asks: lint, build, tests, documentation
 #   make sanitize  the tests under both sanitizers  SANITIZERS=thread
 #   make fuzz      what reads foreign bytes         FUZZ_ARGS="30 address"
+#   make simulate  20,000 seeds of a kernel in memory   SIMULATE_ARGS=1000000
 #   make bench     the benchmarks                   BENCH_ARGS=--smoke
 #   make soak      much of everything, nothing left behind   SOAK_ARGS="--scale 0.1"
 #   make docs      DocC into .build-docs/
@@ -12,7 +13,7 @@
 #   make setup     install what all of these need
 
 .DEFAULT_GOAL := check
-.PHONY: run test check sanitize fuzz bench soak docs format setup
+.PHONY: run test check sanitize fuzz simulate bench soak docs format setup
 
 # Serial, because tests that count system calls or locked memory share one process.
 # XCTest is off: no test uses it, and its empty summary would hide the real one.
@@ -39,6 +40,12 @@ sanitize:
 fuzz:
 	@scripts/setup build
 	@scripts/fuzz $(FUZZ_ARGS)
+
+# Built beside the benchmarks' static programs, which share most of it.
+simulate:
+	@scripts/setup build
+	@swift build -c release --static-swift-stdlib --product uringcore-simulate --scratch-path .build-static
+	@.build-static/release/uringcore-simulate $(SIMULATE_ARGS)
 
 # A smoke run makes do with the static programs: half of the builds, two minutes of two CPUs less.
 WHOLE := $(if $(findstring --smoke,$(BENCH_ARGS)),,whole)

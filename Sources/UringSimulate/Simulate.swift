@@ -15,7 +15,9 @@ enum Simulate {
         }
         let count = arguments.first.flatMap { $0 } ?? Environment.seedCount ?? 20_000
         let first = arguments.dropFirst().first.flatMap { $0 } ?? 1
-        run(first..<(first + count))
+        let (end, isTooMuch) = first.addingReportingOverflow(count)
+        guard !isTooMuch else { return fail("seeds are less than 2^64") }
+        run(first..<end)
     }
 
     private static func run(_ seeds: Range<UInt64>) {
