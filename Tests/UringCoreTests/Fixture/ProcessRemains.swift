@@ -24,7 +24,8 @@ struct ProcessRemains: Equatable, Sendable {
     /// What there is now; of threads only those that are the runtime's.
     private init() {
         descriptors = Self.entries("/proc/self/fd").compactMap { Self.link("/proc/self/fd/\($0)") }
-            .filter { !$0.hasPrefix("/proc/") }.sorted()
+            // The global pool opens a timer for each clock, when it first needs it; the runtime none.
+            .filter { !$0.hasPrefix("/proc/") && $0 != "anon_inode:[timerfd]" }.sorted()
         threads = Self.entries("/proc/self/task")
             .compactMap { Self.text("/proc/self/task/\($0)/comm") }
             .filter { $0.hasPrefix("uring-") }.sorted()
