@@ -63,8 +63,9 @@ struct DenialTests {
         #expect(line.contains(Self.remedy))
     }
 
-    /// A thread's first eventfd is the self-test's, its second the waker's. Neither is io_uring's, so
-    /// nothing else is tried.
+    /// A thread's first eventfd is the self-test's, its second the waker's.
+    ///
+    /// Neither is io_uring's, so nothing else is tried.
     @Test(arguments: [
         ("EPERM", "EPERM (1): eventfd2: a seccomp profile or a security module denies it"),
         ("EMFILE", "open files are allowed; raise it with `ulimit -n` or LimitNOFILE="),
