@@ -17,7 +17,18 @@ struct IdleTests {
         #expect(try peers.wait() == "ended 1000\n")
     }
 
-    /// What the test above relies on: calls would be seen.
+    @Test func doesNotTurnOnEpollEither() throws {
+        let server = try EchoProcess(environment: ["URINGCORE_BACKEND": "epoll"])
+        let peers = try server.peer("hold.py", "--idle", "1000")
+        _ = try peers.lines(until: "held")
+        let waits = try calls("epoll_", of: server.process.pid, withinSeconds: 5)
+        // A wait that lasts for each shard, and one of the pool of Swift's own tasks.
+        #expect(waits.count <= server.lines.count + 1, "\(waits)")
+        try server.stop()
+        #expect(try peers.wait() == "ended 1000\n")
+    }
+
+    /// What the tests above rely on: calls would be seen.
     @Test func isToldFromABusyOne() throws {
         let server = try EchoProcess(environment: ["URINGCORE_DRAIN_MS": "0"])
         let peers = try server.peer("hold.py", "--flowing", "1")
@@ -28,10 +39,18 @@ struct IdleTests {
 
     /// The calls of io_uring_enter(2) that a process begins while strace looks on, a line each.
     private func enters(of pid: pid_t, withinSeconds seconds: Int) throws -> [String] {
+        try calls("io_uring_enter(", of: pid, withinSeconds: seconds)
+    }
+
+    private func calls(
+        _ name: String,
+        of pid: pid_t,
+        withinSeconds seconds: Int
+    ) throws -> [String] {
         let watcher = try ChildProcess(["timeout", "\(seconds)", "strace", "-f", "-p", "\(pid)"])
         _ = try watcher.wait()
         #expect(watcher.end == .status(124), "\(watcher.errorText)")
         #expect(watcher.errorText.contains("attached"))
-        return watcher.errorLines.filter { $0.contains("io_uring_enter(") }
+        return watcher.errorLines.filter { $0.contains(name) }
     }
 }

@@ -90,8 +90,9 @@ private struct WatchBody {
         guard let entry = polled.first(where: { $0.revents != 0 }),
             let signal = signals.signal(of: Descriptor(rawValue: entry.fd))
         else { return }
-        report(.drainRequested("signal \(signal)"))
         polled.removeLast(polled.count - 1)
+        // First: once the drain shows, a second signal must not be taken for the first.
         signals.release()
+        report(.drainRequested("signal \(signal)"))
     }
 }
