@@ -87,23 +87,6 @@ struct BackendTests {
         #expect(summaries.count == 1)
     }
 
-    @Test func wantOfDescriptorsIsOneLineOnEpollToo() throws {
-        for call in ["epoll_create1", "eventfd2"] {
-            let server = try ChildProcess(
-                Strace.injecting(call, "error=EMFILE") + [
-                    Programs.uringcore, "echo", "--port", "0",
-                ],
-                environment: ["URINGCORE_BACKEND": "epoll"]
-            )
-            #expect(try server.wait().isEmpty)
-            // The pool of Swift's own tasks opens such descriptors too, and traps without.
-            guard server.end == .status(1) else { continue }
-            #expect(server.complaints.count == 1, "\(server.errorLines)")
-            #expect(server.complaints.last?.contains("\(call): ") == true)
-            #expect(server.complaints.last?.contains("`ulimit -n`") == true)
-        }
-    }
-
     @Test func carriesTheLoadClientToo() throws {
         let server = try EchoProcess(environment: ["URINGCORE_BACKEND": "epoll"])
         let load = try ChildProcess(

@@ -117,10 +117,12 @@ struct SetupFailureTests {
     /// However few descriptors there are, the server serves or says so: it needs about six, and four a shard.
     ///
     /// With fewer than eight the language's own thread pool (libdispatch) may trap.
-    @Test(arguments: 8...24)
-    func forWantOfDescriptorsIsOneLine(_ limit: Int) throws {
+    @Test(arguments: 8...24, ["auto", "epoll"])
+    func forWantOfDescriptorsIsOneLine(_ limit: Int, _ backend: String) throws {
         let server = try ChildProcess(
-            ["prlimit", "--nofile=\(limit)", Programs.uringcore, "echo", "--port", "0"])
+            ["prlimit", "--nofile=\(limit)", Programs.uringcore, "echo", "--port", "0"],
+            environment: ["URINGCORE_BACKEND": backend]
+        )
         while let line = try server.nextLine() {
             guard line == "ready" else { continue }
             server.send(SIGTERM)

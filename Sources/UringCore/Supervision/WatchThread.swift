@@ -91,7 +91,7 @@ private struct WatchBody {
             let signal = signals.signal(of: Descriptor(rawValue: entry.fd))
         else { return }
         polled.removeLast(polled.count - 1)
-        // First: who sees the drain may send the second.
+        // First: once the drain shows, a second signal must not be taken for the first.
         signals.release()
         report(.drainRequested("signal \(signal)"))
     }

@@ -1,11 +1,17 @@
+import Glibc
 import Testing
 
 @testable import UringCore
 @testable import UringEngine
 
+/// What the suite stands on; `CORE_BACKEND=epoll` runs it there.
+let suiteBackend =
+    getenv("CORE_BACKEND").flatMap { BackendChoice(rawValue: String(cString: $0)) } ?? .auto
+
 /// A configuration that leaves the test's process alone: no signals, no locked memory.
 func configured(_ change: (inout Configuration) -> Void = { _ in }) -> Configuration {
     var configuration = Configuration()
+    configuration.backend = suiteBackend
     configuration.loop.memoryLock = .off
     configuration.loop.bufferCount = 64
     configuration.drainSignals = []

@@ -13,7 +13,8 @@ struct BackendTests {
     func isEpollForAllWhenOneShardIsRefusedIOUring(_ refused: Int) async throws {
         try await leavingNothing {
             let used = SharedList<Backend>()
-            let supervisor = makeSupervisor(3) { (index, options) throws(IOError) in
+            let supervisor = makeSupervisor(3, configured { $0.backend = .auto }) {
+                (index, options) throws(IOError) in
                 #expect(options.backend != .auto, "no shard decides by itself")
                 if index == refused, options.backend == .uring { throw Self.denied }
                 return try EventLoop(options)
@@ -25,7 +26,8 @@ struct BackendTests {
 
     @Test func isDecidedOnce() async throws {
         let tries = SharedList<BackendChoice>()
-        let supervisor = makeSupervisor(1) { (_, options) throws(IOError) in
+        let supervisor = makeSupervisor(1, configured { $0.backend = .auto }) {
+            (_, options) throws(IOError) in
             tries.append(options.backend)
             throw IOError(.setUpRing, errno: .notPermitted)
         }
@@ -37,7 +39,8 @@ struct BackendTests {
     @Test(arguments: [Errno.noMemory, .tooManyFiles, .tooManyFilesInSystem])
     func isNeverEpollForWantOfSomething(_ errno: Errno) async throws {
         let tries = SharedList<BackendChoice>()
-        let supervisor = makeSupervisor(1) { (_, options) throws(IOError) in
+        let supervisor = makeSupervisor(1, configured { $0.backend = .auto }) {
+            (_, options) throws(IOError) in
             tries.append(options.backend)
             throw IOError(.setUpRing, errno: errno)
         }

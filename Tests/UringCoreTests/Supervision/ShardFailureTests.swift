@@ -9,7 +9,10 @@ import Testing
 struct ShardFailureTests {
     private static func configuration() -> Configuration {
         // Else the ring is entered by its registered number, which stays good.
-        configured { $0.loop.featuresOff = [.registeredRing] }
+        configured {
+            $0.backend = .uring
+            $0.loop.featuresOff = [.registeredRing]
+        }
     }
 
     /// Puts something else in the place of the shard's ring: each later wait fails.
