@@ -32,7 +32,7 @@ def parse_options():
     parser.add_argument("--only", metavar="NAME", default="",
                         help=f"of {', '.join(NAMES)}; several with commas")
     parser.add_argument("--scale", type=scale, default=1.0,
-                        help="of the load: 1 takes about 10 minutes, 0.1 about 2")
+                        help="of the load: 1 takes about 10 minutes, 0.1 about 3")
     parser.add_argument("--styles", default="callback,async")
     parser.add_argument("--server-cpu", type=int, default=0)
     parser.add_argument("--load-cpu", type=int, default=1)

@@ -21,7 +21,9 @@ def _head(context):
             f"{machine['kernel']}. Server on CPU {context.server_cpu}, clients on CPU "
             f"{context.load_cpu}, both on this machine. Measured {context.date} in "
             f"{context.minutes:.0f} minutes.{scale} Every byte of every client is compared with "
-            "what it sent. How to read it: [Testing](../../docs/TESTING.md).")
+            "what it sent. Latency by the clock holds whatever else the machine did, and is "
+            "*slow* for that too; the server's CPU time within a ping does not. How to read it: "
+            "[Testing](../../docs/TESTING.md).")
 
 
 def _overview(results, left_out):
