@@ -73,6 +73,9 @@ private final class AwaitedConnect {
 
     private func connected(_ result: Result<StreamTransport, any Error>) {
         self.result = result
+        // It leads to the connector, whose completion leads here: kept, the two would keep each other,
+        // and the connection.
+        handle = nil
         // The cancellation came first, and nobody will use it.
         if isAbandoned, case .success(let transport) = result { transport.abort() }
         waiter.resume()
