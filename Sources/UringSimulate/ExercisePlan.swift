@@ -45,7 +45,7 @@ struct ExercisePlan {
         hasBadNetwork = random.below(6) == 0
         var configuration = Configuration()
         configuration.drainSignals = []
-        configuration.drainTimeout = .milliseconds(random.pick([0, 50, 10_000]))
+        configuration.drainTimeout = .milliseconds(random.pick([0, 50, 600_000]))
         configuration.loop.limits.connectionsMax = random.pick([0, 0, 0, 1, 3])
         configuration.backlog = random.pick([1, 2, 4_096])
         configuration.balance = random.pick([.p2c, .p2c, .off])
