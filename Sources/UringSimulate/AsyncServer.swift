@@ -111,9 +111,11 @@ struct AsyncServer: Sendable {
     private func next(_ reader: inout Reader) async throws -> ReceivedBytes? {
         if reader.behaviour == .raced { return try await raceForInput(&reader) }
         guard reader.behaviour == .impatient else { return try await reader.read(timeout: nil) }
+        var limit = 300
         while true {
             do {
-                return try await reader.read(timeout: .microseconds(shared.between(0, 300)))
+                limit *= 2
+                return try await reader.read(timeout: .microseconds(shared.between(0, limit)))
             } catch let error as IOError where error.reason == .deadlineExceeded {
                 if shared.between(0, 3) == 0 { await Task.yield() }
             }
@@ -130,9 +132,12 @@ struct AsyncServer: Sendable {
     /// Reads in child tasks that are cancelled while something comes: nothing may be lost by it.
     private func raceForInput(_ reader: inout Reader) async throws -> ReceivedBytes? {
         let (caught, connection) = (Caught(), reader.connection)
+        var limit = 50
         while caught.bytes == nil, !caught.hasEnded {
             if Task.isCancelled { throw CancellationError() }
-            let time = Duration.microseconds(shared.between(0, 50))
+            // Ever longer: a connection may be idle for hours of a simulation.
+            let time = Duration.microseconds(shared.between(0, limit))
+            limit *= 2
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     let bytes = try await connection.read()

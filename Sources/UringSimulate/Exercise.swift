@@ -37,21 +37,22 @@ struct Exercise {
                 isDraining = true
                 simulation.drain()
             }
-            let hasHappened = try simulation.step()
             // Else an idle network makes the clock leap, and every client slow beyond all limits.
-            let isUrged = !hasHappened || simulation.now - urged > .milliseconds(500)
+            let hasHappened = try simulation.step(leap: .milliseconds(200))
+            let isUrged = !hasHappened || simulation.now - urged >= .milliseconds(100)
             if isUrged { urged = simulation.now }
             var hasActed = false
             if isUrged || simulation.random.below(3) == 0 {
                 let first = simulation.random.below(clients.count)
-                for place in clients.indices where !hasActed {
+                for place in clients.indices where isUrged || !hasActed {
                     let client = clients[(first + place) % clients.count]
-                    hasActed = try client.act(
+                    let acts = try client.act(
                         &simulation.random,
                         ledger,
                         plan,
                         isUrged: isUrged
                     )
+                    hasActed = hasActed || acts
                 }
             }
             if !hasHappened, !hasActed {

@@ -45,7 +45,7 @@ struct ExercisePlan {
         hasBadNetwork = random.below(6) == 0
         var configuration = Configuration()
         configuration.drainSignals = []
-        configuration.drainTimeout = .milliseconds(random.pick([0, 50, 10_000]))
+        configuration.drainTimeout = .milliseconds(random.pick([0, 50, 600_000]))
         configuration.loop.limits.connectionsMax = random.pick([0, 0, 0, 1, 3])
         configuration.backlog = random.pick([1, 2, 4_096])
         configuration.balance = random.pick([.p2c, .p2c, .off])
@@ -57,10 +57,12 @@ struct ExercisePlan {
             faults.lostConnects = random.pick([0, 0, 100])
             options.faults = faults
         }
-        options.limits.descriptorsMax = random.pick([1_024, 1_024, 8, 6])
+        // Enough to listen and to connect, too few to accept all.
+        options.limits.descriptorsMax = random.pick([1_024, 1_024, shards * (1 + connectors) + 3])
         options.limits.socketBufferMin = 64
         options.limits.socketBufferMax = random.pick([256, 2_048, 16_384])
         options.limits.stepsMax = 400_000
+        options.limits.traceMax = Environment.traceMax ?? 100
     }
 
     /// The peer of a Unix socket is not told of an abort.

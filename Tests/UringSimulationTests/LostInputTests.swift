@@ -71,4 +71,36 @@ import UringTesting
         #expect(record.bytes == [])
         #expect(record.ends.map { $0?.reason } == [.deadlineExceeded])
     }
+
+    /// A write fails in the middle of the reads: seed 7,048 of the exercise.
+    @Test(arguments: 0..<500 as Range<UInt64>)
+    func endsWithAllOrWithAnError(seed: UInt64) throws {
+        let record = Record()
+        var options = SimulationOptions()
+        options.configuration.loop.bufferBytes = 64
+        // So that the steps between the failure and its end lie apart.
+        options.configuration.loop.limits.jobsPerTickMax = 1
+        options.drawsKernel = false
+        try withSimulation(seed: seed, options: options) { simulation in
+            simulation.serve { shard in
+                let listener = try shard.listen(.abstract(name: "lost"))
+                try await listener.serve { connection in
+                    try await shard.sleep(for: .seconds(1))
+                    while let bytes = try await connection.read() {
+                        record.reads.append(.success(bytes.copyToArray()))
+                        try await connection.write(bytes)
+                        for _ in 0..<(seed % 10) { await Task.yield() }
+                    }
+                    record.reads.append(.success(nil))
+                }
+            }
+            let client = try simulation.connect(to: .abstract(name: "lost"))
+            try client.send(Array(repeating: 7, count: 300))
+            client.close()
+            try simulation.advance(by: .seconds(5))
+        }
+        let byteCount = record.reads.reduce(0) { $0 + ((try? $1.get())?.count ?? 0) }
+        guard case .success(nil)? = record.reads.last else { return }
+        #expect(byteCount == 300, "the end of the stream comes after everything")
+    }
 }

@@ -74,7 +74,8 @@ private final class AwaitedConnect: @unchecked Sendable {
 
     private func connected(_ result: Result<StreamTransport, any Error>) {
         self.result = result
-        // It holds what calls this.
+        // It leads to the connector, whose completion leads here: kept, the two would keep each other,
+        // and the connection.
         handle = nil
         // Nobody will use it.
         if isAbandoned, case .success(let transport) = result { transport.abort() }

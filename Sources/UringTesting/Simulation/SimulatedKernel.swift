@@ -16,7 +16,7 @@ import UringEngine
     let limits: SimulationLimits
     var faults: SimulationFaults
     var random: SimulationRandom
-    var trace = SimulationTrace()
+    var trace: SimulationTrace
     // Safety: made with the kernel, freed with it; while a step runs, `Deadline.now` reads it.
     private let clockStorage = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
     var clock: UInt64 {
@@ -39,6 +39,7 @@ import UringEngine
         self.random = SimulationRandom(seed: seed)
         self.faults = faults
         self.limits = limits
+        self.trace = SimulationTrace(entriesMax: limits.traceMax)
         unsafe clockStorage.initialize(to: Self.startNanoseconds)
     }
 
@@ -97,8 +98,9 @@ import UringEngine
     /// Moves the clock to the next event when that comes before `bound`, or to `bound`.
     ///
     /// - Returns: false when nothing will ever happen.
-    func moveClock(before bound: UInt64?) -> Bool {
-        guard let next = [events.nextTime, bound].compactMap({ $0 }).min() else { return false }
+    func moveClock(before bound: UInt64?, by nanosecondsMax: UInt64 = 1 << 62) -> Bool {
+        guard var next = [events.nextTime, bound].compactMap({ $0 }).min() else { return false }
+        next = min(next, clock &+ nanosecondsMax)
         if next > clock {
             clock = next
             trace.add(.clock, shard: -1, clock: clock, (0, 0, 0))

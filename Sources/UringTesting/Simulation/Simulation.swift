@@ -182,8 +182,8 @@ public final class Simulation {
     /// How many events happened so far.
     public var traceCount: Int { kernel.trace.count }
 
-    /// The last things that happened, oldest first, a line each.
-    public func trace(last countMax: Int = 100) -> [String] {
+    /// The last things that happened, oldest first, a line each; at most `SimulationLimits.traceMax`.
+    public func trace(last countMax: Int = .max) -> [String] {
         kernel.trace.lines(last: countMax)
     }
 
@@ -200,25 +200,26 @@ public final class Simulation {
 
     /// Lets the next thing happen: a turn of a shard, something in the network, or time.
     ///
+    /// - Parameter leap: how far the clock may move in it, when nothing else can happen.
     /// - Returns: false when nothing ever will by itself.
     /// - Throws: `SimulationFailure` when a rule of the kernel was broken, or this is one step too many.
     @discardableResult
-    public func step() throws -> Bool {
+    public func step(leap: Duration = .seconds(1 << 31)) throws -> Bool {
         stepCount += 1
         guard stepCount <= stepsMax else { throw failure("it does not end in \(stepsMax) steps") }
-        let hasHappened = kernel.asClock { takeStep() }
+        let hasHappened = kernel.asClock { takeStep(leap) }
         if let broken = kernel.failure { throw failure(broken) }
         return hasHappened
     }
 
     /// The seed chooses among what can happen now.
-    private func takeStep() -> Bool {
+    private func takeStep(_ leap: Duration) -> Bool {
         var choices: [Int] = []
         if kernel.isBusy { choices.append(-1) }
         if run.hasJob { choices.append(-2) }
         let shards = run.shards
         for position in shards.indices where isAwake(shards[position]) { choices.append(position) }
-        guard !choices.isEmpty else { return idle(shards) }
+        guard !choices.isEmpty else { return idle(shards, leap) }
         switch kernel.random.pick(choices) {
         case -1: kernel.step()
         case -2: run.runJob()
@@ -241,7 +242,7 @@ public final class Simulation {
     }
 
     /// Everybody waits: time passes, or somebody wakes for nothing.
-    private func idle(_ shards: [SteppedShard]) -> Bool {
+    private func idle(_ shards: [SteppedShard], _ leap: Duration) -> Bool {
         let waiting = shards.filter { !$0.hasEnded }
         if !waiting.isEmpty, kernel.random.happens(kernel.faults.spuriousWakeups) {
             let shard = kernel.random.pick(waiting)
@@ -250,7 +251,7 @@ public final class Simulation {
             return true
         }
         let deadlines = waiting.compactMap { drivers.drivers[$0.index]?.wait?.instant }
-        return kernel.moveClock(before: deadlines.min())
+        return kernel.moveClock(before: deadlines.min(), by: leap.clampedNanoseconds)
     }
 
     // MARK: The end

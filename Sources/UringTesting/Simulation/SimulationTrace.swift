@@ -21,13 +21,16 @@ struct SimulationTrace {
         let text: StaticString
     }
 
-    private static let entriesMax = 400
-
+    private let entriesMax: Int
     private var entries: [Entry] = []
     private var next = 0
     private(set) var count = 0
     /// Equal for equal runs; different ones differ somewhere in it.
     private(set) var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    init(entriesMax: Int) {
+        self.entriesMax = max(1, entriesMax)
+    }
 
     mutating func add(
         _ event: Event,
@@ -43,11 +46,11 @@ struct SimulationTrace {
         mix(UInt64(bitPattern: Int64(words.2)))
         count += 1
         let entry = Entry(clock: clock, event: event, shard: shard, words: words, text: text)
-        if entries.count < Self.entriesMax {
+        if entries.count < entriesMax {
             entries.append(entry)
         } else {
             entries[next] = entry
-            next = (next + 1) % Self.entriesMax
+            next = (next + 1) % entriesMax
         }
     }
 

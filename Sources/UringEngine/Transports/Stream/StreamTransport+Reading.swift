@@ -213,7 +213,9 @@ extension StreamTransport {
     }
 
     /// The peer has ended, and everything it sent was taken.
-    package var isInputFinished: Bool { hasSeenEOF && parked.isEmpty }
+    ///
+    /// Not so once the stream has failed: what was held is gone then, and not because it was taken.
+    package var isInputFinished: Bool { phase == .open && hasSeenEOF && parked.isEmpty }
 
     private func receivedEOF() {
         hasSeenEOF = true
