@@ -4,13 +4,16 @@
 #   make test      the tests                        TEST_ARGS="--filter TidyTests"
 #   make check     what CI asks: lint, build, tests, documentation
 #   make sanitize  the tests under both sanitizers  SANITIZERS=thread
+#   make fenced    the tests with a pool whose free buffers are inaccessible
+#   make tiny      the tests with the smallest rings and pool
+#   make mutants   faults put into the runtime, each to be found by a test
 #   make bench     the benchmarks                   BENCH_ARGS=--smoke
 #   make docs      DocC into .build-docs/
 #   make format    rewrite the sources in the house format
 #   make setup     install what all of these need
 
 .DEFAULT_GOAL := check
-.PHONY: run test check sanitize bench docs format setup
+.PHONY: run test check sanitize fenced tiny mutants bench docs format setup
 
 # Serial, because tests that count system calls or locked memory share one process.
 # XCTest is off: no test uses it, and its empty summary would hide the real one.
@@ -33,6 +36,14 @@ check:
 sanitize:
 	@scripts/setup build test
 	@TEST_FLAGS="$(TEST_FLAGS)" TEST_ARGS="$(TEST_ARGS)" scripts/sanitize $(SANITIZERS)
+
+fenced tiny:
+	@scripts/setup build test
+	@TEST_FLAGS="$(TEST_FLAGS)" TEST_ARGS="$(TEST_ARGS)" scripts/variants $@
+
+mutants:
+	@scripts/setup build test
+	@scripts/mutants
 
 # A smoke run makes do with the static programs: half of the builds, two minutes of two CPUs less.
 WHOLE := $(if $(findstring --smoke,$(BENCH_ARGS)),,whole)

@@ -10,7 +10,7 @@ struct ConfigurationTests {
         try Configuration(environment: environment)
     }
 
-    @Test func isTheDefaultsForAnEmptyEnvironment() throws {
+    @Test(.ordinarySizes) func isTheDefaultsForAnEmptyEnvironment() throws {
         let configuration = try read([:])
         #expect(configuration.cores == .auto)
         #expect(configuration.coreCount == nil)
@@ -166,7 +166,7 @@ struct ConfigurationTests {
     func growsTheDefaultOfCompletionsWithTheRing(_ entries: Int) throws {
         let loop = try read(["URINGCORE_RING_ENTRIES": "\(entries)"]).loop
         #expect(loop.ringEntries == entries)
-        #expect(loop.completionEntries >= max(4_096, entries))
+        #expect(loop.completionEntries >= max(StandardSizes.completionEntries, entries))
         #expect(loop.completionEntries <= 65_536)
     }
 

@@ -27,7 +27,7 @@ final class DriverHarness {
         )
         change(&options)
         driver = try UringDriver(options: options)
-        memory = try MemoryMap(byteCount: bufferBytes * bufferCount)
+        memory = try MemoryMap(byteCount: PoolRegion.strideBytes(bufferBytes) * bufferCount)
         region = PoolRegion(
             base: memory.base,
             bufferBytes: bufferBytes,
