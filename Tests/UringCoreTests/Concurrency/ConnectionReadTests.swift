@@ -4,7 +4,7 @@ import Testing
 @testable import UringEngine
 
 @Suite(.serialized) struct ConnectionReadTests {
-    @Test(arguments: Place.allCases)
+    @Test(.ordinarySizes, arguments: Place.allCases)
     func doesNotSuspendWhileBytesAreParked(_ place: Place) async throws {
         try await withShards { run in
             let pair = try await run.pair()

@@ -34,7 +34,7 @@ struct ConfigurationTests {
         #expect(configuration.warnings.isEmpty)
     }
 
-    @Test func isTheSameMadeByHandAndFromAnEmptyEnvironment() throws {
+    @Test(.ordinarySizes) func isTheSameMadeByHandAndFromAnEmptyEnvironment() throws {
         #expect(try read([:]).resolvedSettings == Configuration().resolvedSettings)
     }
 
@@ -82,7 +82,7 @@ struct ConfigurationTests {
         #expect(configuration.warnings.isEmpty)
     }
 
-    @Test(arguments: Setting.allCases)
+    @Test(.ordinarySizes, arguments: Setting.allCases)
     func changesNothingButWhatAVariableTunes(_ setting: Setting) throws {
         // A value of each kind that differs from the default; one of them fits.
         let candidates = ["0", "1", "512", "8192", "off", "buf_ring", "all"]

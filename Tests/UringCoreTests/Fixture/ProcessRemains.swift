@@ -24,7 +24,7 @@ struct ProcessRemains: Equatable, Sendable {
     /// What there is now; of threads only those that are the runtime's.
     private init() {
         descriptors = Self.entries("/proc/self/fd").compactMap { Self.link("/proc/self/fd/\($0)") }
-            .filter { !$0.hasPrefix("/proc/") }.sorted()
+            .filter { !$0.hasPrefix("/proc/") && !ownedByDispatch.contains($0) }.sorted()
         threads = Self.entries("/proc/self/task")
             .compactMap { Self.text("/proc/self/task/\($0)/comm") }
             .filter { $0.hasPrefix("uring-") }.sorted()

@@ -16,9 +16,9 @@ package struct RingSizes: Hashable, Sendable {
 
     /// What a ring has when no limit is in the way.
     package static let standard = RingSizes(
-        submissionEntries: StandardSizes.ringEntries,
-        completionEntries: StandardSizes.completionEntries,
-        providedEntries: StandardSizes.bufferCount
+        submissionEntries: 256,
+        completionEntries: 4096,
+        providedEntries: 256
     )
 
     /// Names a size.
