@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: countsSteps), arguments: Place.allCases)
+    @Test(.ordinarySizes, .enabled(if: countsSteps), arguments: Place.allCases)
     func wakesItsTaskOnceForAReadableBatch(_ place: Place) async throws {
         try await withShards { run in
             let pair = try await run.pair()
