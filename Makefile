@@ -6,6 +6,9 @@
 #   make sanitize  the tests under both sanitizers  SANITIZERS=thread
 #   make fuzz      what reads foreign bytes         FUZZ_ARGS="30 address"
 #   make simulate  20,000 seeds of a kernel in memory   SIMULATE_ARGS=1000000
+#   make fenced    the tests with a pool whose free buffers are inaccessible
+#   make tiny      the tests with the smallest rings and pool
+#   make mutants   faults put into the runtime, each to be found by a test
 #   make bench     the benchmarks                   BENCH_ARGS=--smoke
 #   make soak      much of everything, nothing left behind   SOAK_ARGS="--scale 0.1"
 #   make docs      DocC into .build-docs/
@@ -13,7 +16,7 @@
 #   make setup     install what all of these need
 
 .DEFAULT_GOAL := check
-.PHONY: run test check sanitize fuzz simulate bench soak docs format setup
+.PHONY: run test check sanitize fenced tiny mutants fuzz simulate bench soak docs format setup
 
 # Serial, because tests that count system calls or locked memory share one process.
 # XCTest is off: no test uses it, and its empty summary would hide the real one.
@@ -46,6 +49,14 @@ simulate:
 	@scripts/setup build
 	@swift build -c release --static-swift-stdlib --product uringcore-simulate --scratch-path .build-static
 	@.build-static/release/uringcore-simulate $(SIMULATE_ARGS)
+
+fenced tiny:
+	@scripts/setup build test
+	@TEST_FLAGS="$(TEST_FLAGS)" TEST_ARGS="$(TEST_ARGS)" scripts/variants $@
+
+mutants:
+	@scripts/setup build test
+	@scripts/mutants
 
 # A smoke run makes do with the static programs: half of the builds, two minutes of two CPUs less.
 WHOLE := $(if $(findstring --smoke,$(BENCH_ARGS)),,whole)

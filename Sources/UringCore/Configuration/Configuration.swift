@@ -87,10 +87,14 @@ public struct Configuration: Sendable {
 
     private mutating func readRing(_ reader: SettingReader) throws(ConfigurationError) {
         loop.backend = try reader.choice(.backend, default: .auto)
-        loop.ringEntries = try reader.powerOfTwo(.ringEntries, default: 256, in: 4...32_768)
+        loop.ringEntries = try reader.powerOfTwo(
+            .ringEntries,
+            default: StandardSizes.ringEntries,
+            in: 4...32_768
+        )
         loop.completionEntries = try reader.powerOfTwo(
             .completionEntries,
-            default: min(65_536, max(4_096, 4 * loop.ringEntries)),
+            default: min(65_536, max(StandardSizes.completionEntries, 4 * loop.ringEntries)),
             in: 8...65_536
         )
         guard loop.completionEntries >= loop.ringEntries else {
@@ -108,8 +112,16 @@ public struct Configuration: Sendable {
     }
 
     private mutating func readPool(_ reader: SettingReader) throws(ConfigurationError) {
-        loop.bufferBytes = try reader.integer(.bufferSize, default: 16_384, in: 64...16_777_216)
-        loop.bufferCount = try reader.integer(.bufferCount, default: 256, in: 4...32_768)
+        loop.bufferBytes = try reader.integer(
+            .bufferSize,
+            default: StandardSizes.bufferBytes,
+            in: 64...16_777_216
+        )
+        loop.bufferCount = try reader.integer(
+            .bufferCount,
+            default: StandardSizes.bufferCount,
+            in: 4...32_768
+        )
         loop.memoryLock = try reader.choice(.memoryLock, default: .auto)
         loop.quarantine = .milliseconds(
             try reader.integer(.quarantine, default: 0, in: 0...3_600_000)

@@ -71,7 +71,8 @@ internal import Synchronization
         waker: any Waker
     ) throws(IOError) {
         let count = options.bufferCount
-        self.map = try MemoryMap(byteCount: options.bufferBytes * count)
+        let stride = PoolRegion.strideBytes(options.bufferBytes)
+        self.map = try MemoryMap(byteCount: stride * count)
         unsafe self.region = PoolRegion(
             base: map.base,
             bufferBytes: options.bufferBytes,
@@ -95,6 +96,7 @@ internal import Synchronization
             )
         }
         touch()
+        for position in 0..<count { fence(BufferID(rawValue: UInt16(position))) }
     }
 
     deinit {
@@ -130,6 +132,7 @@ internal import Synchronization
             let place = unsafe states + Int(buffer.rawValue)
             unsafe precondition(place.pointee == .free, "a provided buffer was free")
             unsafe place.pointee = .kernelOwned
+            unfence(buffer)
         }
         return unsafe taken
     }
@@ -176,9 +179,28 @@ internal import Synchronization
     func free(_ buffer: BufferID) {
         precondition(state(of: buffer) == .lent, "a buffer comes back once, after it was lent")
         unsafe states[Int(buffer.rawValue)] = .free
+        fence(buffer)
         unsafe freeBuffers[freeCount] = buffer
         freeCount &+= 1
         lentCount &-= 1
+    }
+
+    /// Makes memory that nobody may touch a trap for who does, in a build with fences.
+    ///
+    /// The kernel's writes fail with EFAULT then.
+    @inline(__always)
+    func fence(_ buffer: BufferID) {
+        #if URINGCORE_FENCED_POOL
+        BufferFence(region).close(buffer)
+        #endif
+    }
+
+    /// Opens what `fence` closed.
+    @inline(__always)
+    func unfence(_ buffer: BufferID) {
+        #if URINGCORE_FENCED_POOL
+        BufferFence(region).open(buffer)
+        #endif
     }
 
     private func state(of buffer: BufferID) -> State {
@@ -192,6 +214,7 @@ internal import Synchronization
     // MARK: Returns from other threads
 
     private func takeBackElsewhere(_ buffer: BufferID) {
+        fence(buffer)
         let (wakes, isLast) = returns.withLock { returns in
             guard !returns.isOrphaned else {
                 returns.outstandingCount -= 1

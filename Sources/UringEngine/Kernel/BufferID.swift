@@ -72,6 +72,17 @@ package struct BufferSlice: Hashable, Sendable {
     ///
     /// Safety: the pointer lives as long as the region stays mapped.
     package func address(of buffer: BufferID) -> UnsafeMutableRawPointer {
-        unsafe base + Int(buffer.rawValue) &* bufferBytes
+        unsafe base + Int(buffer.rawValue) &* Self.strideBytes(bufferBytes)
+    }
+
+    /// How far the beginnings of two neighbours lie apart: the size, but in a build with fences whole
+    /// pages, since less cannot be protected.
+    @inline(__always)
+    package static func strideBytes(_ bufferBytes: Int) -> Int {
+        #if URINGCORE_FENCED_POOL
+        MemoryMap.roundedToPages(bufferBytes)
+        #else
+        bufferBytes
+        #endif
     }
 }

@@ -10,8 +10,8 @@ package struct Generation: Hashable, Sendable {
     /// The lowest 24 bits are used.
     package let rawValue: UInt32
 
-    /// The bits that a token has room for.
-    package static let mask: UInt32 = 0xFF_FFFF
+    /// The bits that count: all that a token has room for, but in a tiny build.
+    package static let mask: UInt32 = (1 << StandardSizes.generationBits) - 1
 
     /// Wraps a counter; bits above 24 are cut.
     package init(rawValue: UInt32) {

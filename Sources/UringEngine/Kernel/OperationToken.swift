@@ -37,7 +37,15 @@ package struct OperationToken: Hashable, Sendable {
     ///
     /// The generation wraps at 24 bits.
     @inline(__always)
-    package var next: OperationToken { OperationToken(rawValue: rawValue &+ 1 << 40) }
+    package var next: OperationToken {
+        let word = rawValue &+ 1 << 40
+        #if URINGCORE_TINY
+        // Generations are short there.
+        return OperationToken(rawValue: word & (UInt64(Generation.mask) << 40 | 0xFF_FFFF_FFFF))
+        #else
+        return OperationToken(rawValue: word)
+        #endif
+    }
 
     /// How often the slot had been used before.
     package var generation: Generation { Generation(rawValue: UInt32(rawValue >> 40)) }

@@ -162,10 +162,12 @@ extension EventLoop {
 
     private func provideRestedBuffers() {
         while let buffer = pool.takeForKernel() {
+            pool.fence(buffer)
             quarantine.hold(buffer, now: now)
         }
         var held = kernelBufferCount
         while held < providedBuffersMax, let buffer = quarantine.release(now: now) {
+            pool.unfence(buffer)
             driver.base.provide(buffer)
             held += 1
         }

@@ -14,7 +14,7 @@ public struct LoopLimits: Hashable, Sendable {
     public var jobsBudget = Duration.microseconds(500)
     /// Completions dispatched in one tick; the rest stay in the kernel's queue, without an enter
     /// between.
-    public var completionsPerTickMax = 256
+    public var completionsPerTickMax = StandardSizes.completionsPerTickMax
     /// Connections at once; at the limit the listeners stop accepting, and go on when one ends.
     ///
     /// Each further listener of the loop may bring one more: the accept that it had in flight.

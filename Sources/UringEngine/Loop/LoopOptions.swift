@@ -17,13 +17,13 @@ public struct LoopOptions: Sendable {
     /// What the loop stands on.
     public var backend = BackendChoice.auto
     /// Entries of the submission queue, a power of two up to 32,768.
-    public var ringEntries = 256
+    public var ringEntries = StandardSizes.ringEntries
     /// Entries of the completion queue, a power of two up to 65,536 and not below `ringEntries`.
-    public var completionEntries = 4_096
+    public var completionEntries = StandardSizes.completionEntries
     /// The size of one pool buffer, in bytes: 64 to 16,777,216.
-    public var bufferBytes = 16_384
+    public var bufferBytes = StandardSizes.bufferBytes
     /// Buffers in the pool, up to 32,768.
-    public var bufferCount = 256
+    public var bufferCount = StandardSizes.bufferCount
     /// Whether the pool is locked into memory.
     public var memoryLock = MemoryLock.auto
     /// How long a returned buffer rests before the kernel gets it again: a debugging aid, zero for

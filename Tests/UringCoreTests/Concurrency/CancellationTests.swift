@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Source.allCases)
+    @Test(.ordinarySizes, arguments: Source.allCases)
     func endsAWriteAboveTheWatermark(_ source: Source) async throws {
         try await withShards(2) { run in
             let pair = try await run.pair(receiveBuffer: 4_096)

@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Place.allCases)
+    @Test(.ordinarySizes, arguments: Place.allCases)
     func theDeadlineEndsAWriteThatWaits(_ place: Place) async throws {
         try await withShards { run in
             let pair = try await run.pair(receiveBuffer: 4_096)

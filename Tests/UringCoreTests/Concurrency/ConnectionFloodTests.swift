@@ -5,7 +5,7 @@ import Testing
 
 /// A peer that sends while nobody reads.
 @Suite(.serialized) struct ConnectionFloodTests {
-    @Test(arguments: [64, 4_096, 60_000])
+    @Test(.ordinarySizes, arguments: [64, 4_096, 60_000])
     func isBoundedByTheCap(_ pieceBytes: Int) async throws {
         try await withShards { run in
             let pair = try await run.pair()

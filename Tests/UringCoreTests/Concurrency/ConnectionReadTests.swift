@@ -4,7 +4,7 @@ import Testing
 @testable import UringEngine
 
 @Suite(.serialized) struct ConnectionReadTests {
-    @Test(arguments: Place.allCases)
+    @Test(.ordinarySizes, arguments: Place.allCases)
     func doesNotSuspendWhileBytesAreParked(_ place: Place) async throws {
         try await withShards { run in
             let pair = try await run.pair()
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: countsSteps), arguments: Place.allCases)
+    @Test(.ordinarySizes, .enabled(if: countsSteps), arguments: Place.allCases)
     func wakesItsTaskOnceForAReadableBatch(_ place: Place) async throws {
         try await withShards { run in
             let pair = try await run.pair()

@@ -4,7 +4,7 @@ import Testing
 @testable import UringEngine
 
 /// Many bytes, every one of them checked.
-@Suite(.serialized) struct ConnectionStreamTests {
+@Suite(.serialized, .ordinarySizes) struct ConnectionStreamTests {
     @Test func echoesAHundredMegabytesInRandomPieces() async throws {
         try await withShards { run in
             let address = try await run.serve { connection in

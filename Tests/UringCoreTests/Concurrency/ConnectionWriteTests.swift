@@ -3,7 +3,7 @@ import Testing
 @testable import UringCore
 @testable import UringEngine
 
-@Suite(.serialized) struct ConnectionWriteTests {
+@Suite(.serialized, .ordinarySizes) struct ConnectionWriteTests {
     /// So small that a client which does not read fills them at once.
     private static let smallBuffers: Int32 = 4_096
 

@@ -80,10 +80,13 @@ struct ConfigurationErrorTests {
         }
     }
 
-    @Test(arguments: [
-        (["URINGCORE_RING_ENTRIES": "1024", "URINGCORE_CQ_ENTRIES": "512"], "512", "1024"),
-        (["URINGCORE_CQ_ENTRIES": "128"], "128", "256"),
-    ])
+    @Test(
+        .ordinarySizes,
+        arguments: [
+            (["URINGCORE_RING_ENTRIES": "1024", "URINGCORE_CQ_ENTRIES": "512"], "512", "1024"),
+            (["URINGCORE_CQ_ENTRIES": "128"], "128", "256"),
+        ]
+    )
     func namesFewerCompletionsThanSubmissions(
         _ environment: [String: String],
         _ value: String,

@@ -10,7 +10,7 @@ struct ConfigurationTests {
         try Configuration(environment: environment)
     }
 
-    @Test func isTheDefaultsForAnEmptyEnvironment() throws {
+    @Test(.ordinarySizes) func isTheDefaultsForAnEmptyEnvironment() throws {
         let configuration = try read([:])
         #expect(configuration.cores == .auto)
         #expect(configuration.coreCount == nil)
@@ -35,7 +35,7 @@ struct ConfigurationTests {
         #expect(configuration.warnings.isEmpty)
     }
 
-    @Test func isTheSameMadeByHandAndFromAnEmptyEnvironment() throws {
+    @Test(.ordinarySizes) func isTheSameMadeByHandAndFromAnEmptyEnvironment() throws {
         #expect(try read([:]).resolvedSettings == Configuration().resolvedSettings)
     }
 
@@ -86,7 +86,7 @@ struct ConfigurationTests {
         #expect(configuration.warnings.isEmpty)
     }
 
-    @Test(arguments: Setting.allCases)
+    @Test(.ordinarySizes, arguments: Setting.allCases)
     func changesNothingButWhatAVariableTunes(_ setting: Setting) throws {
         // A value of each kind that differs from the default; one of them fits.
         let candidates = ["0", "1", "512", "8192", "off", "buf_ring", "all", "epoll"]
@@ -172,7 +172,7 @@ struct ConfigurationTests {
     func growsTheDefaultOfCompletionsWithTheRing(_ entries: Int) throws {
         let loop = try read(["URINGCORE_RING_ENTRIES": "\(entries)"]).loop
         #expect(loop.ringEntries == entries)
-        #expect(loop.completionEntries >= max(4_096, entries))
+        #expect(loop.completionEntries >= max(StandardSizes.completionEntries, entries))
         #expect(loop.completionEntries <= 65_536)
     }
 

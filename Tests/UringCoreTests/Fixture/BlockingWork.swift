@@ -54,7 +54,7 @@ private func runWork(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPoi
 }
 
 /// What the global pool opens when it first needs it, and the runtime never does.
-private let ownedByDispatch: Set<String> = ["anon_inode:[timerfd]", "anon_inode:[eventpoll]"]
+let ownedByDispatch: Set<String> = ["anon_inode:[timerfd]", "anon_inode:[eventpoll]"]
 
 /// The descriptors of this process and what they are, the directory's own left out.
 func openDescriptors() -> Set<String> {

@@ -69,7 +69,7 @@ struct StartTests {
         )
     }
 
-    @Test func makesAllAgainAndSmallerWhenOneHasNoMemory() async throws {
+    @Test(.ordinarySizes) func makesAllAgainAndSmallerWhenOneHasNoMemory() async throws {
         try await leavingNothing {
             let made = SharedList<Int>()
             let supervisor = makeSupervisor(3) { (index, options) throws(IOError) in
@@ -87,7 +87,7 @@ struct StartTests {
         }
     }
 
-    @Test func keepsTheSizeWhenMemoryComesBack() async throws {
+    @Test(.ordinarySizes) func keepsTheSizeWhenMemoryComesBack() async throws {
         let refusals = SharedCount()
         let supervisor = makeSupervisor(2) { (index, options) throws(IOError) in
             if index == 0, refusals.add() <= 2 { throw IOError(.setUpRing, errno: .noMemory) }
@@ -99,7 +99,7 @@ struct StartTests {
         #expect(entries.all == [256, 256])
     }
 
-    @Test func endsWithTheCauseWhenThereIsNoMemoryForAnySize() async throws {
+    @Test(.ordinarySizes) func endsWithTheCauseWhenThereIsNoMemoryForAnySize() async throws {
         let smallest = SharedCount()
         let supervisor = makeSupervisor(2) { (index, options) throws(IOError) in
             if options.ringEntries == 8 { smallest.add() }

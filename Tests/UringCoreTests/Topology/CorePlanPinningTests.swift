@@ -95,7 +95,7 @@ struct CorePlanPinningTests {
         )
     }
 
-    @Test func areLoggedWithEveryReason() throws {
+    @Test(.ordinarySizes) func areLoggedWithEveryReason() throws {
         let machine = PlanFixture.machine(cpus: 2, memoryBytes: 1 << 20)
         let log = try PlanFixture.plan(["CORE_COUNT": "1", "SPIN_US": "50"], on: machine).log
         #expect(

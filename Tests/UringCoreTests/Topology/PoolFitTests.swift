@@ -3,7 +3,7 @@ import Testing
 @testable import UringCore
 
 /// How many buffers a limit on memory leaves.
-@Suite("PoolFit")
+@Suite("PoolFit", .ordinarySizes)
 struct PoolFitTests {
     private static let mebibyte = 1 << 20
 

@@ -41,7 +41,7 @@ class Harness<Driver: KernelDriver> {
 
     init(_ driver: Driver, _ bufferBytes: Int, _ bufferCount: Int) throws {
         self.driver = driver
-        memory = try MemoryMap(byteCount: bufferBytes * bufferCount)
+        memory = try MemoryMap(byteCount: PoolRegion.strideBytes(bufferBytes) * bufferCount)
         region = PoolRegion(
             base: memory.base,
             bufferBytes: bufferBytes,

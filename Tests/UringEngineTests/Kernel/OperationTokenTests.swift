@@ -11,7 +11,7 @@ import UringEngine
             slot: SlotIndex(rawValue: slot)
         )
         let read = OperationToken(rawValue: token.rawValue)
-        #expect(read.generation.rawValue == generation & 0xFF_FFFF)
+        #expect(read.generation.rawValue == generation & Generation.mask)
         #expect(read.kind == kind)
         #expect(read.slot.rawValue == slot)
     }
@@ -42,7 +42,7 @@ import UringEngine
         for _ in 0..<2_000 {
             let word = UInt64.random(in: 0 ... .max, using: &generator)
             let token = OperationToken(rawValue: word)
-            #expect(token.generation.rawValue == UInt32(word >> 40))
+            #expect(token.generation.rawValue == UInt32(word >> 40) & Generation.mask)
             #expect(token.kind?.rawValue ?? UInt8(word >> 32 & 0xFF) == UInt8(word >> 32 & 0xFF))
             #expect(token.slot.rawValue == UInt32(word & 0xFFFF_FFFF))
         }
@@ -50,7 +50,16 @@ import UringEngine
     }
 
     @Test func wrapsAGenerationAfterItsLastBit() {
-        #expect(Generation(rawValue: 0xFF_FFFF).next == .first)
-        #expect(Generation(rawValue: 41).next == Generation(rawValue: 42))
+        #expect(Generation(rawValue: Generation.mask).next == .first)
+        #expect(Generation(rawValue: 1).next == Generation(rawValue: 2))
+        let last = OperationToken(
+            generation: Generation(rawValue: Generation.mask),
+            kind: .send,
+            slot: SlotIndex(rawValue: 7)
+        )
+        #expect(
+            last.next
+                == OperationToken(generation: .first, kind: .send, slot: SlotIndex(rawValue: 7))
+        )
     }
 }

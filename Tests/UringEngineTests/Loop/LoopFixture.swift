@@ -27,6 +27,7 @@ final class LoopFixture {
         options.bufferBytes = 64
         options.bufferCount = 256
         options.memoryLock = .off
+        options.limits.completionsPerTickMax = 256
         configure(&options)
         loop = try EventLoop(driver: .custom(driver), options: options)
         loop.onCallbackError = { [unowned self] in failures.append($0) }

@@ -53,7 +53,7 @@ import UringTesting
 
     private static let longest = Duration(secondsComponent: .max, attosecondsComponent: 0)
 
-    @Test func nameTheFieldTheValueAndWhatIsAccepted() throws {
+    @Test(.ordinarySizes) func nameTheFieldTheValueAndWhatIsAccepted() throws {
         for (name, value, set) in Self.bad {
             var options = LoopOptions()
             set(&options)
@@ -64,7 +64,7 @@ import UringTesting
         }
     }
 
-    @Test func areCheckedOnEveryDriver() throws {
+    @Test(.ordinarySizes) func areCheckedOnEveryDriver() throws {
         for (name, _, set) in Self.bad {
             var options = LoopOptions()
             set(&options)

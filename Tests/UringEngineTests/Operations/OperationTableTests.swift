@@ -77,7 +77,8 @@ import Testing
         table.checkInvariants()
         #expect(table.inFlightCount == live.count)
         for token in live { #expect(table.isInFlight(token)) }
-        for token in over { #expect(!table.isInFlight(token)) }
+        // In a tiny build a generation comes round again.
+        for token in over where !live.contains(token) { #expect(!table.isInFlight(token)) }
     }
 
     @Test func trapsWhenAnOperationEndsTwice() async {

@@ -22,7 +22,7 @@ struct ScriptedPool: ~Copyable {
     let region: PoolRegion
 
     init(bufferCount: Int = 4, bufferBytes: Int = 64) throws {
-        self.map = try MemoryMap(byteCount: bufferCount * bufferBytes)
+        self.map = try MemoryMap(byteCount: bufferCount * PoolRegion.strideBytes(bufferBytes))
         self.region = PoolRegion(
             base: map.base,
             bufferBytes: bufferBytes,

@@ -112,10 +112,11 @@ internal import CUring
         )
         var offset = unpublished
         let (count, bytes) = (bufferCount, UInt(bitPattern: bufferBytes))
+        let stride = UInt(bitPattern: PoolRegion.strideBytes(bufferBytes))
         for position in 0..<buffers.count {
             let buffer = unsafe buffers[position]
             precondition(Int(buffer.rawValue) < count, "a buffer of the adopted pool is provided")
-            let address = baseAddress &+ UInt(buffer.rawValue) &* bytes
+            let address = baseAddress &+ UInt(buffer.rawValue) &* stride
             unsafe cu_provide_buffer(
                 words,
                 UnsafeMutableRawPointer(bitPattern: address),

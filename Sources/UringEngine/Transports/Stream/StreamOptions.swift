@@ -5,9 +5,9 @@
 /// > Thread: Any thread.
 public struct StreamOptions: Hashable, Sendable {
     /// Bytes waiting to be sent, as pinned memory, above which `pauseWriting` is called.
-    public var writeHighWatermark = 262_144
+    public var writeHighWatermark = StandardSizes.writeHighWatermark
     /// Bytes waiting to be sent at or below which `resumeWriting` is called.
-    public var writeLowWatermark = 65_536
+    public var writeLowWatermark = StandardSizes.writeLowWatermark
     /// How long a close waits for the peer to take what was written, without any progress, before
     /// it resets; a Unix socket, which knows no reset, is closed then.
     public var flushTimeout = Duration.seconds(30)
