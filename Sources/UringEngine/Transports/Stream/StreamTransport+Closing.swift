@@ -45,11 +45,7 @@ extension StreamTransport {
             phase = .ending
             lossError = error
             // A peer that says something and resets has said it, as with read(2).
-            if error?.errno == nil || !isReadByHand {
-                // The end would seem to follow what was read before.
-                if !parked.isEmpty { hasSeenEOF = false }
-                dropParked()
-            }
+            if error?.errno == nil || !isReadByHand { dropParked() }
             clearTimers()
             loop.close(slot, mode: kind.abortMode)
         case .ending, .lost: return
