@@ -70,7 +70,9 @@ extension RunCoordinator {
             if let summary = started.first?.summary { logger.info("\(summary)") }
             return nil
         }
-        await stop()
+        // Not the end of the run: the listeners' registry stays as it is for the next try.
+        await stopShards()
+        runtime.shards = []
         return (failure.key, failure.value)
     }
 

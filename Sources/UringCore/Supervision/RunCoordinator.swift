@@ -155,7 +155,13 @@ struct RunCoordinator {
 
     /// Stops the shards whose handlers have ended, waits for their threads, and closes the sockets that
     /// nobody accepts on any more.
-    mutating func stop() async {
+    private mutating func stop() async {
+        await stopShards()
+        runtime.end(hanging: Set(handlers.keys))
+    }
+
+    /// Stops the shards whose handlers have ended, and waits for their threads.
+    mutating func stopShards() async {
         for index in threads.keys.sorted() where handlers[index] == nil { stop(index) }
         while threads.keys.contains(where: { handlers[$0] == nil }),
             let event = await events.next(isolation: nil)
@@ -171,7 +177,6 @@ struct RunCoordinator {
             case .ready, .notMade, .drainExpired, .graceExpired: break
             }
         }
-        runtime.end(hanging: Set(handlers.keys))
     }
 
     private func stop(_ index: Int) {

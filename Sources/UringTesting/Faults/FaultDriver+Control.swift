@@ -72,6 +72,11 @@ extension FaultDriver {
         base.close(descriptor)
     }
 
+    /// Lets go of a descriptor.
+    package func letGo(_ descriptor: Descriptor) {
+        base.letGo(descriptor)
+    }
+
     // MARK: Unix sockets
 
     /// Connects a Unix socket.
