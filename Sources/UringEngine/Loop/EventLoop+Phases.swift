@@ -28,13 +28,15 @@ extension EventLoop {
     /// Swaps the inbox out under its lock and runs it after.
     ///
     /// Posted jobs come before ready ones.
+    @inline(__always)
     private func takePosted() {
         pool.collectReturns()
-        guard scheduler.take(into: &posted) > 0 else { return }
+        guard scheduler.mayHavePosts, scheduler.take(into: &posted) > 0 else { return }
         hasRunWork = true
         while let job = posted.popFirst() { run(job) }
     }
 
+    @inline(__always)
     private func fireTimers() {
         guard timers.count > 0 else { return }
         let now = now
@@ -47,6 +49,7 @@ extension EventLoop {
     }
 
     /// Runs the jobs that are present now; what they add waits for the next tick.
+    @inline(__always)
     private func runReady() {
         var remaining = min(ready.count, options.limits.jobsPerTickMax)
         guard remaining > 0 else { return }
@@ -147,7 +150,7 @@ extension EventLoop {
     func provideBuffers() {
         if quarantine.nanoseconds > 0 { return provideRestedBuffers() }
         provideFreeBuffers()
-        rearmStarved()
+        if !starved.isEmpty { rearmStarved() }
     }
 
     /// Hands over what is free: at the start the whole pool, none of which needs a rest.
@@ -172,14 +175,14 @@ extension EventLoop {
             held += 1
         }
         driver.publish()
-        rearmStarved()
+        if !starved.isEmpty { rearmStarved() }
     }
 
     /// Buffers that a receive can be given now.
     private var kernelBufferCount: Int { pool.kernelOwnedCount - quarantine.count }
 
     private func rearmStarved() {
-        guard !starved.isEmpty, kernelBufferCount > 0 else { return }
+        guard kernelBufferCount > 0 else { return }
         // As many as there are shares: with more, the first few would take all buffers, and the rest
         // lose their places for it. A share is two buffers at least: a receive for one is over after
         // one message, however small, and would stand in line for the next.
