@@ -61,7 +61,8 @@
     var next: (buffer: BufferID, address: UnsafeMutableRawPointer)? {
         guard count > 0, let numbers = unsafe numbers, let base = unsafe base else { return nil }
         let buffer = unsafe numbers[count &- 1]
-        return unsafe (buffer, base + Int(buffer.rawValue) &* bufferBytes)
+        let offset = Int(buffer.rawValue) &* PoolRegion.strideBytes(bufferBytes)
+        return unsafe (buffer, base + offset)
     }
 
     /// Takes the buffer of `next`.
