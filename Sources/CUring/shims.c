@@ -209,3 +209,28 @@ void cu_release_signal(int signal) {
     atomic_store(&caught[signal].event_descriptor, 0);
     while (atomic_load(&caught[signal].running) > 0) sched_yield();
 }
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CU_THREAD_SANITIZER 1
+// compiler-rt, sanitizer/tsan_interface.h.
+extern void __tsan_acquire(void *address);
+extern void __tsan_release(void *address);
+#endif
+#endif
+
+void cu_lock_was_taken(void *mark) {
+#ifdef CU_THREAD_SANITIZER
+    __tsan_acquire(mark);
+#else
+    (void)mark;
+#endif
+}
+
+void cu_lock_will_be_left(void *mark) {
+#ifdef CU_THREAD_SANITIZER
+    __tsan_release(mark);
+#else
+    (void)mark;
+#endif
+}

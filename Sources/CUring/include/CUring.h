@@ -328,6 +328,12 @@ int cu_connect_result(int descriptor);
 /// What poll(2) says at once, or -errno.
 int cu_poll_now(int descriptor, uint32_t events);
 
+// --- what ThreadSanitizer is told of locks ----------------------------------------------------------------------------
+
+/// After a lock was taken, before it is left; `mark` stands for the lock. Without the sanitizer they do nothing.
+void cu_lock_was_taken(void *mark);
+void cu_lock_will_be_left(void *mark);
+
 // --- system calls and macros that the Swift overlay does not have ---------------------------------------------------
 
 const char *cu_errno_name(int number);

@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import UringEngine
 
 /// Decides for each use of a verb whether it goes wrong, and counts the uses.
 ///

@@ -1,6 +1,7 @@
 import Dispatch
 import Synchronization
 import Testing
+import UringEngine
 
 /// A wait that did not end in time: a test fails with it, none hangs.
 struct Overdue: Error, CustomStringConvertible {
