@@ -1,3 +1,8 @@
+internal import Synchronization
+
+/// Loops with operations that the kernel never ended: it may still read or write what their owners hold.
+private let keptLoops = Mutex<[EventLoop]>([])
+
 /// The end of a loop: drain, then reap to zero, then give the kernel's resources back, in this
 /// order.
 extension EventLoop {
@@ -19,7 +24,8 @@ extension EventLoop {
     /// closed, then the pool.
     ///
     /// Posts are refused from now on; those already taken in are run. Operations that do not end in
-    /// `grace` keep their memory: it is leaked on purpose, and the log says so.
+    /// `grace` keep the loop, and with it all memory that the kernel may still use, until the process
+    /// ends; the log says so.
     ///
     /// > Thread: On-loop only, not from inside a callback.
     ///
@@ -40,10 +46,9 @@ extension EventLoop {
         sealInbox()
         if leftCount > 0 {
             options.log("\(leftCount) operations did not end; their memory is kept on purpose")
-            // Safety: never balanced, so that the kernel's late writes meet mapped memory.
-            _ = unsafe Unmanaged.passRetained(pool)
+            keptLoops.withLock { $0.append(self) }
         } else {
-            closeRest()
+            endRest()
             pool.orphan()
         }
         return leftCount
@@ -102,12 +107,13 @@ extension EventLoop {
         executors?.late(step, role)
     }
 
-    /// The driver ended what the grace was too short for; its completions are never seen, so nobody
-    /// else closes these.
-    private func closeRest() {
-        descriptors.visitAll { slot in
-            guard descriptors[slot].state != .reaping(.letGo) else { return }
-            driver.base.close(descriptors[slot].descriptor)
+    /// The driver ended what the grace was too short for; its completions are never seen, so the
+    /// owners are told here.
+    private func endRest() {
+        descriptors.visitAll { descriptors[$0].owner?.endForShutdown() }
+        for token in operations.inFlightTokens {
+            dispatch(Completion(token: token, result: -Errno.cancelled.rawValue))
         }
+        runLastJobs()
     }
 }

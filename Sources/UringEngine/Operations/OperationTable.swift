@@ -66,6 +66,14 @@
         unsafe end(slots.address(of: index), at: index)
     }
 
+    /// The tokens of all operations in flight, collected when asked for.
+    var inFlightTokens: [OperationToken] {
+        (0..<UInt32(slots.count)).compactMap { position in
+            let slot = slots[SlotIndex(rawValue: position)]
+            return slot.isInFlight ? slot.token : nil
+        }
+    }
+
     /// Operations begun and not ended, counted when asked for.
     package var inFlightCount: Int {
         var count = 0

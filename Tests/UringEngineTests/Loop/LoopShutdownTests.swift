@@ -71,26 +71,49 @@ import UringTesting
     }
 
     @Test func keepsWhatTheKernelDoesNotGiveBack() throws {
-        let driver = ScriptedDriver(answersCancels: false)
-        let fixture = try LoopFixture(driver)
-        let (peer, _) = try fixture.connect()
-        weak let pool = fixture.loop.pool
-        let left = fixture.loop.shutDown(grace: .seconds(1))
-        #expect(left == 4, "accept and receive, and the cancel of each")
-        #expect(driver.openDescriptors.contains(peer), "nothing is closed in flight")
-        #expect(driver.violations.isEmpty)
-        #expect(pool != nil)
+        weak var loop: EventLoop?
+        weak var transport: StreamTransport?
+        try {
+            let driver = ScriptedDriver(answersCancels: false)
+            let fixture = try LoopFixture(driver)
+            loop = fixture.loop
+            let (peer, handler) = try fixture.connect()
+            transport = handler.transport
+            let left = fixture.loop.shutDown(grace: .seconds(1))
+            #expect(left == 4, "accept and receive, and the cancel of each")
+            #expect(driver.openDescriptors.contains(peer), "nothing is closed in flight")
+            #expect(driver.violations.isEmpty)
+        }()
+        #expect(loop != nil, "the kernel may write into its pool")
+        #expect(transport != nil, "the kernel may read what it sends")
     }
 
-    @Test func closesWhatTheDriverEndedForIt() throws {
-        let fixture = try LoopFixture()
-        _ = try fixture.connect()
-        let foreign = fixture.driver.makeConnection()
-        _ = fixture.loop.watch(foreign) {}
-        fixture.driver.failNext(.wait, with: .badDescriptor)
-        #expect(fixture.loop.shutDown() == 0)
-        #expect(fixture.driver.openDescriptors == [foreign])
-        #expect(fixture.driver.violations.isEmpty)
+    @Test func endsWhatTheDriverEndedForIt() throws {
+        weak var loop: EventLoop?
+        weak var pool: BufferPool?
+        try {
+            let fixture = try LoopFixture()
+            loop = fixture.loop
+            pool = fixture.loop.pool
+            let (peer, handler) = try fixture.connect()
+            handler.transport.write([1, 2, 3])
+            try fixture.settle()
+            let foreign = fixture.driver.makeConnection()
+            var isWatchOver = false
+            fixture.loop.watch(foreign) {}.cancel { isWatchOver = true }
+            fixture.driver.failNext(.wait, with: .badDescriptor)
+            #expect(!fixture.driver.inFlight(of: .send, on: peer).isEmpty)
+            #expect(fixture.loop.shutDown() == 0)
+            #expect(fixture.driver.openDescriptors == [foreign])
+            #expect(fixture.driver.violations.isEmpty)
+            #expect(handler.log == ["made", "lost"], "whoever owned a descriptor is told")
+            #expect(isWatchOver)
+            #expect(fixture.loop.descriptors.count == 0)
+            #expect(fixture.loop.operations.inFlightCount == 0)
+            #expect(fixture.loop.scratch.lentCount == 0)
+        }()
+        #expect(loop == nil)
+        #expect(pool == nil)
     }
 
     @Test func givesThePoolToItsLastHolder() throws {

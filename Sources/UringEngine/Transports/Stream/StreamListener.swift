@@ -80,7 +80,8 @@ public final class StreamListener: DescriptorOwner {
         loop.pausedAcceptors.removeAll { $0 === self }
         let actions = closedActions
         closedActions = []
-        for action in actions { loop.callSoon(action) }
+        // Also while the loop ends, when `callSoon` takes nothing any more.
+        for action in actions { loop.ready.append(.closure(action)) }
     }
 
     /// Stops accepting.
