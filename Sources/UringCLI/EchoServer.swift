@@ -78,7 +78,7 @@ private final class Readiness: Sendable {
         waiting.withLock { waiting in
             // A handler that was restarted says nothing again.
             guard waiting.remove(shard.index) != nil else { return }
-            print("\(shard): listening on \(address)")
+            print("\(shard): listening on \(PrintableText("\(address)"))")
             if waiting.isEmpty { print("ready") }
             fflush(nil)
         }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import UringCore
 
 /// How the tool ends (sysexits.h where it has a number).
 enum ExitStatus {
@@ -18,7 +19,8 @@ enum ExitStatus {
 
     /// Says why, in one line, on standard error.
     static func complain(_ text: String) {
-        var line = "uringcore: \(text)\n"
+        // A path or a host may have line ends in it.
+        var line = "uringcore: \(PrintableText(text))\n"
         line.withUTF8 { bytes in
             // Safety: the kernel reads the bytes during the call.
             _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count)

@@ -17,9 +17,38 @@ struct ShardReporter {
             let snapshots = await supervisor.snapshot()
             // Empty after the run's end; cancelled while a shard took its time to answer.
             guard !snapshots.isEmpty, !Task.isCancelled else { continue }
-            print("report \(Self.json(snapshots, at: Self.now()).line)")
-            fflush(nil)
+            await Self.write("report \(Self.json(snapshots, at: Self.now()).line)\n")
         }
+    }
+
+    /// Writes a line, unless nobody takes it: a full pipe must hold up neither the next report nor the end.
+    ///
+    /// Not by `print`: what waits in it keeps stdout's lock, and exit(3) would wait for that.
+    private static func write(_ line: String) async {
+        let bytes = Array(line.utf8)
+        var offset = 0
+        while offset < bytes.count {
+            guard isOutputWritable else {
+                // A line that was begun is finished, should its reader come back.
+                let isOver = (try? await Task.sleep(for: .milliseconds(20))) == nil
+                if offset == 0 || isOver { return }
+                continue
+            }
+            // A pipe that is writable takes as much without waiting (pipe(7)).
+            let end = min(offset + Int(PIPE_BUF), bytes.count)
+            // Safety: write(2) reads the bytes during the call.
+            let count = unsafe bytes[offset..<end].withUnsafeBytes { piece in
+                unsafe Glibc.write(STDOUT_FILENO, piece.baseAddress, piece.count)
+            }
+            if count < 0, errno != EINTR { return }
+            offset += max(count, 0)
+        }
+    }
+
+    private static var isOutputWritable: Bool {
+        var output = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+        // Safety: poll(2) reads and writes the structure during the call.
+        return unsafe poll(&output, 1, 0) == 1
     }
 
     /// One object, with names that stay.

@@ -41,6 +41,34 @@ extension Integration {
             try sender.join()
         }
 
+        /// One buffer for all: most find none, and when it is their turn bytes and end are there together.
+        @Test(arguments: Rung.all)
+        func findsTheEndBehindBytesThatWaitedForABuffer(rung: Rung) throws {
+            let configure = { (options: inout LoopOptions) in
+                options.bufferBytes = 64
+                options.bufferCount = 1
+            }
+            try withDirectory { directory in
+                try withLoop(rung, configure) { server in
+                    let listening = try server.listen(on: try directory.address()) { EchoHandler() }
+                    let peers = try (0..<8).map { _ in try listening.connect() }
+                    let handlers = try peers.map { _ in try listening.accepted() }
+                    try exchange(peers, byteCount: 100)
+                    let hold = try Hold(server)
+                    for (number, peer) in peers.enumerated() {
+                        try peer.send(Pattern(seed: number), 0..<200)
+                        peer.endOutput()
+                    }
+                    hold.release()
+                    for (number, peer) in peers.enumerated() {
+                        try peer.expect(Pattern(seed: number), 0..<200)
+                        #expect(try peer.ending() == .eof)
+                    }
+                    for handler in handlers { try handler.lost.wait("connectionLost") }
+                }
+            }
+        }
+
         @Test(arguments: Rung.all)
         func carriesTenMegabytesBothWaysThroughTinyBuffers(rung: Rung) throws {
             let total = rung.featuresOff.isEmpty ? 10 << 20 : 2 << 20

@@ -22,7 +22,7 @@ package final class EmptyingStream: DescriptorOwner {
     func start(receive: OperationToken?, hasSeenEOF: Bool) {
         self.receive = receive
         if hasSeenEOF { return end() }
-        guard let receive else { return readOn(waitForReadiness: false) }
+        guard let receive else { return readOn() }
         // It may sleep through a shutdown of its own socket; the next one looks.
         loop.cancel(receive, on: slot)
     }
@@ -38,7 +38,7 @@ package final class EmptyingStream: DescriptorOwner {
         case nil where completion.result == 0:
             end()
         case nil, .some(.cancelled), .some(.again), .some(.interrupted):
-            readOn(waitForReadiness: completion.errno == .again)
+            readOn()
         case .some:
             // ECONNRESET: the peer is gone. ENOBUFS: others need the buffers more than this peer
             // needs the right kind of end.
@@ -59,14 +59,15 @@ package final class EmptyingStream: DescriptorOwner {
         end()
     }
 
-    private func readOn(waitForReadiness: Bool) {
+    /// Never looks for readiness first: see `StreamTransport.submitReceive`.
+    private func readOn() {
         let token = loop.begin(.receive, on: slot)
         receive = token
         loop.driver.receive(
             token,
             from: descriptor,
             byteBudget: loop.inputCapBytes,
-            waitForReadiness: waitForReadiness
+            waitForReadiness: false
         )
     }
 
