@@ -149,9 +149,16 @@ void cu_keep_freed_memory(long long bytes) {
     mallopt(M_TRIM_THRESHOLD, bytes > INT_MAX ? INT_MAX : (int)bytes);
 }
 
+void cu_trim_heap(void) { malloc_trim(0); }
+
 int cu_set_reset_on_close(int descriptor) {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     return setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) < 0 ? -errno : 0;
+}
+
+int cu_disconnect(int descriptor) {
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    return connect(descriptor, &nobody, sizeof nobody) == 0 ? 0 : -errno;
 }
 
 // A program that decided about the signal itself, by a handler or by ignoring it, is left alone.

@@ -222,6 +222,13 @@ static inline void cu_prepare_send(struct io_uring_sqe *entry, int descriptor, c
     entry->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
 }
 
+// Two completions (Linux 6.0): the result with F_MORE, then F_NOTIF once the kernel no longer reads the bytes.
+static inline void cu_prepare_send_zero_copy(struct io_uring_sqe *entry, int descriptor, const void *bytes,
+                                             uint32_t length, uint64_t user_data) {
+    cu_prepare_send(entry, descriptor, bytes, length, user_data);
+    entry->opcode = IORING_OP_SEND_ZC;
+}
+
 static inline void cu_prepare_send_message(struct io_uring_sqe *entry, int descriptor, const struct msghdr *message,
                                            uint64_t user_data) {
     cu_prepare(entry, IORING_OP_SENDMSG, descriptor, user_data);
@@ -353,7 +360,10 @@ int cu_incoming_cpu(int descriptor);
 long long cu_locked_memory_limit(void);
 long long cu_descriptor_limit(void);
 void cu_keep_freed_memory(long long bytes);
+void cu_trim_heap(void);
 int cu_set_reset_on_close(int descriptor);
+/// Ends a TCP connection with a reset and drops what is still to be sent; 0 or -errno.
+int cu_disconnect(int descriptor);
 /// Ignores a signal whose action is the default one; 0 or -errno.
 int cu_ignore_signal(int signal);
 int cu_catch_signal(int signal, int event_descriptor);

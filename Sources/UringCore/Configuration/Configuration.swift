@@ -138,6 +138,11 @@ public struct Configuration: Sendable {
             try reader.integer(.jobBudget, default: 500, in: 1...1_000_000)
         )
         loop.spin = .microseconds(try reader.integer(.spin, default: 0, in: 0...1_000_000))
+        loop.zeroCopyThreshold = try reader.integer(
+            .zeroCopyThreshold,
+            default: 0,
+            in: 0...1 << 30
+        )
         backlog = try reader.integer(.backlog, default: 4_096, in: 1...1_000_000)
         balance = try reader.choice(.balance, default: .p2c)
     }

@@ -41,6 +41,7 @@ extension Configuration {
         case .submissionPoll: loop.isSubmissionPolled ? "1" : "0"
         case .submissionPollIdle: Self.count(of: loop.submissionPollIdle, in: .milliseconds(1))
         case .spin: Self.count(of: loop.spin, in: .microseconds(1))
+        case .zeroCopyThreshold: "\(loop.zeroCopyThreshold)"
         case .connectionsMax: "\(loop.limits.connectionsMax)"
         case .backlog: "\(backlog)"
         case .balance: balance.rawValue

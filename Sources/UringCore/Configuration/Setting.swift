@@ -17,6 +17,7 @@ enum Setting: String, CaseIterable {
     case submissionPoll = "URINGCORE_SQPOLL"
     case submissionPollIdle = "URINGCORE_SQPOLL_IDLE_MS"
     case spin = "URINGCORE_SPIN_US"
+    case zeroCopyThreshold = "URINGCORE_ZC_THRESHOLD"
     case connectionsMax = "URINGCORE_MAX_CONNECTIONS"
     case backlog = "URINGCORE_BACKLOG"
     case balance = "URINGCORE_BALANCE"

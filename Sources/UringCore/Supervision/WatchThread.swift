@@ -3,7 +3,8 @@ internal import CUring
 internal import Glibc
 internal import Logging
 
-/// The supervisor's own thread: it takes signals and looks whether loops stall.
+/// The supervisor's own thread: it takes signals, looks whether loops stall, and trims the heap after a
+/// burst.
 ///
 /// Not on a shard: a handler that hangs must keep neither from working.
 ///
@@ -54,6 +55,7 @@ private struct WatchBody {
     private let end: EventDescriptorWaker
     private let signals: SignalEvents
     private var stalls: StallMonitor
+    private var trim = HeapTrim()
     private let report: @Sendable (ShardEvent) -> Void
     /// The first is the end's, the others the signals'.
     private var polled: [pollfd]
@@ -81,6 +83,7 @@ private struct WatchBody {
             if readyCount > 0, polled[0].revents != 0 { break }
             if readyCount > 0 { takeSignal() }
             stalls.check(now: MonotonicClock.nanoseconds())
+            trim.check()
         }
         signals.release()
     }

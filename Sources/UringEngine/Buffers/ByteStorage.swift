@@ -28,6 +28,7 @@
     /// Allocates a heap block of `byteCount` bytes.
     package init(heapBytes byteCount: Int) {
         precondition(byteCount > 0 && byteCount <= Int32.max, "a block has 1 byte to 2 GiB")
+        HeapBytes.add(byteCount)
         unsafe self.base = .allocate(byteCount: byteCount, alignment: 16)
         self.capacity = Int32(byteCount)
         self.buffer = .none
@@ -38,6 +39,7 @@
         if let pool = unsafe pool {
             unsafe pool._withUnsafeGuaranteedRef { $0.takeBack(buffer) }
         } else {
+            HeapBytes.add(-Int(capacity))
             unsafe base.deallocate()
         }
     }

@@ -12,6 +12,8 @@ package struct Capabilities: Hashable, Sendable {
     package var receiveBudget = false
     /// A poll stays armed after it fired.
     package var multishotPoll = false
+    /// A send can leave its bytes where they are, and tells later when it no longer reads them.
+    package var zeroCopySend = false
 
     /// Describes a driver that can do nothing special.
     package init() {}
@@ -38,6 +40,8 @@ public enum KernelFeature: String, Hashable, Sendable, CaseIterable {
     case multishotPoll = "multishot_poll"
     /// The kernel's own total for a multishot receive.
     case receiveBudget = "recv_budget"
+    /// Sends without a copy.
+    case zeroCopySend = "send_zc"
     /// A registered ring descriptor.
     case registeredRing = "registered_ring"
     /// Waits that are not counted as waiting for I/O.

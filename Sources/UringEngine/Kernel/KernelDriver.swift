@@ -59,6 +59,15 @@ package protocol KernelDriver: AnyObject, SocketControl {
     )
     /// Sends one run of bytes. The result may be short.
     func send(_ token: OperationToken, on descriptor: Descriptor, bytes: UnsafeRawBufferPointer)
+    /// Sends one run of bytes without a copy, where `zeroCopySend` is there; else as `send`.
+    ///
+    /// Two completions: what was sent, then the terminal one, when nobody reads the bytes any more. That
+    /// may be as late as the peer's acknowledgement. The first is the only one when nothing was sent.
+    func sendZeroCopy(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        bytes: UnsafeRawBufferPointer
+    )
     /// Sends a message of several runs. The result may be short.
     func sendMessage(
         _ token: OperationToken,
@@ -106,6 +115,16 @@ package protocol KernelDriver: AnyObject, SocketControl {
 extension KernelDriver {
     /// Does nothing: most drivers remember operations, not descriptors.
     package func letGo(_ descriptor: Descriptor) {}
+
+    /// Sends as `send` does: the kernel copies.
+    package func sendZeroCopy(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        bytes: UnsafeRawBufferPointer
+    ) {
+        // Safety: as of `send`.
+        unsafe send(token, on: descriptor, bytes: bytes)
+    }
 
     /// Hands one buffer over.
     package func provide(_ buffer: BufferID) {

@@ -22,6 +22,9 @@ package protocol SocketControl {
     /// Ends one direction of a socket at once (shutdown(2); 4 µs, a ring's own takes 87 µs and a
     /// worker).
     func shutdown(_ descriptor: Descriptor, _ direction: ShutdownDirection) -> Errno?
+    /// Ends a TCP connection at once, with a reset, and drops what the kernel still holds to send
+    /// (connect(2) to AF_UNSPEC); the descriptor stays open.
+    func disconnect(_ descriptor: Descriptor)
     /// How much the peer has still to take.
     func outputState(of descriptor: Descriptor) -> OutputState
     /// The CPU that handled the socket's last packet (SO_INCOMING_CPU, Linux 3.19); nil where the kernel

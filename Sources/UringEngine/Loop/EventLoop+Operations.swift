@@ -108,6 +108,16 @@ extension EventLoop {
         resumeAcceptors()
     }
 
+    /// Nothing more is sent without a copy on this loop: the kernel refused one for a reason that stays.
+    func stopZeroCopy(_ errno: Errno) {
+        guard zeroCopyBytesMin != .max else { return }
+        zeroCopyBytesMin = .max
+        options.log(
+            "a send without a copy was refused (\(errno)); this loop copies from now on. "
+                + "ENOMEM: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)"
+        )
+    }
+
     // MARK: Marks
 
     /// The flush phase of this tick, or of the next, will call the owner.

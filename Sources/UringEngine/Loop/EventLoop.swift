@@ -47,6 +47,8 @@ public final class EventLoop: @unchecked Sendable {
     let inputCapBytes: Int
     let providedBuffersMax: Int
     let spinNanoseconds: UInt64
+    /// A TCP send of as many bytes is made without a copy; `.max` for none.
+    @safe @exclusivity(unchecked) var zeroCopyBytesMin = Int.max
     private let identity = LoopIdentity()
     private let ownerThread = pthread_self()
 
@@ -113,6 +115,9 @@ public final class EventLoop: @unchecked Sendable {
         self.batch = CompletionBatch(capacity: options.limits.completionsPerTickMax)
         let poolBytes = options.bufferBytes * options.bufferCount
         self.inputCapBytes = max(4 * options.bufferBytes, min(262_144, poolBytes / 16))
+        if options.zeroCopyThreshold > 0, driver.base.capabilities.zeroCopySend {
+            self.zeroCopyBytesMin = options.zeroCopyThreshold
+        }
         let log = options.log
         self.onCallbackError = { log("a \($0.origin.rawValue) callback threw: \($0.error)") }
         try reportLock()

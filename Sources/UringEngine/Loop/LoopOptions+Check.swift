@@ -33,6 +33,7 @@ extension LoopOptions {
             ),
             // A spin of an hour is a test's; it is bounded like the others.
             Self.duration("spin", spin, in: .zero ... .seconds(3_600), "0 to 1 hour"),
+            Self.whole("zeroCopyThreshold", zeroCopyThreshold, in: 0...1 << 30),
             Self.whole("loopCount", loopCount, in: 1...65_536),
         ]
         .compactMap(\.self).first ?? limits.badField

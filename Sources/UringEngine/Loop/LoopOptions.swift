@@ -40,6 +40,10 @@ public struct LoopOptions: Sendable {
     ///
     /// It saves the wake-up of a parked thread and burns the CPU that long after each piece of work.
     public var spin = Duration.zero
+    /// A TCP send of as many bytes is made without a copy, where the kernel can (Linux 6.0); zero for none.
+    ///
+    /// Memory stays pinned until the peer has acknowledged it, and counts against RLIMIT_MEMLOCK.
+    public var zeroCopyThreshold = 0
     /// Features to do without, so that every fallback can be tested.
     public var featuresOff: Set<KernelFeature> = []
     /// Entries of the provided-buffer ring; nil for one a buffer.

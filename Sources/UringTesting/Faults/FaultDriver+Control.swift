@@ -54,6 +54,11 @@ extension FaultDriver {
         plan.decide(.shutdown)?.errno ?? base.shutdown(descriptor, direction)
     }
 
+    /// Ends a connection at once; that cannot fail.
+    package func disconnect(_ descriptor: Descriptor) {
+        base.disconnect(descriptor)
+    }
+
     /// How much the peer has still to take; nothing is known of it when it fails.
     package func outputState(of descriptor: Descriptor) -> OutputState {
         guard plan.decide(.outputState) == nil else {

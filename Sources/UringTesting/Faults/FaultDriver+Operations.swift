@@ -46,6 +46,16 @@ extension FaultDriver {
         unsafe base.send(token, on: descriptor, bytes: bytes)
     }
 
+    /// Sends one run of bytes without a copy; it fails where a send does.
+    package func sendZeroCopy(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        bytes: UnsafeRawBufferPointer
+    ) {
+        if isFailed(token, .send) { return }
+        unsafe base.sendZeroCopy(token, on: descriptor, bytes: bytes)
+    }
+
     /// Sends a message of several runs.
     package func sendMessage(
         _ token: OperationToken,

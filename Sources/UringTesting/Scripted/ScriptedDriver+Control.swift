@@ -70,6 +70,12 @@ extension ScriptedDriver {
         return nil
     }
 
+    /// Records the end of a connection.
+    package func disconnect(_ descriptor: Descriptor) {
+        if descriptors.openDescriptor(descriptor) == nil { report(.usedWhileClosed(descriptor)) }
+        journal.append(.disconnected(descriptor))
+    }
+
     /// What `setOutputState` chose; without a choice, all that was reported as sent is
     /// acknowledged.
     package func outputState(of descriptor: Descriptor) -> OutputState {

@@ -54,6 +54,24 @@ extension ScriptedDriver {
         prepare(token, .send(descriptor, bytes: Array(memory.runs.joined())), memory: memory)
     }
 
+    /// Records a send without a copy; the bytes must stay as they are until its terminal completion.
+    package func sendZeroCopy(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        bytes: UnsafeRawBufferPointer
+    ) {
+        guard capabilities.zeroCopySend else {
+            return unsafe send(token, on: descriptor, bytes: bytes)
+        }
+        // Safety: the caller keeps the bytes until the terminal completion.
+        let memory = unsafe ScriptedMemory(bytes: bytes)
+        prepare(
+            token,
+            .sendZeroCopy(descriptor, bytes: Array(memory.runs.joined())),
+            memory: memory
+        )
+    }
+
     /// Records a message, with the bytes that its runs hold now.
     package func sendMessage(
         _ token: OperationToken,
@@ -121,7 +139,11 @@ extension ScriptedDriver {
         if descriptors.openDescriptor(descriptor) == nil { report(.usedWhileClosed(descriptor)) }
         guard kind == .send else { return }
         let unfinished = operationTable.unfinishedTokens(on: descriptor)
-        if unfinished.contains(where: { $0.kind == .send }) {
+        // A send without a copy has had its turn with its first completion.
+        let isSending = unfinished.contains {
+            $0.kind == .send && operationTable[$0]?.results.isEmpty ?? false
+        }
+        if isSending {
             report(.overlappingSends(descriptor))
         }
     }

@@ -65,6 +65,21 @@ extension ScriptedDriver {
         }
     }
 
+    /// Lets the kernel tell what a send without a copy has sent; it still reads the bytes.
+    ///
+    /// - Returns: the send, for `complete` when it no longer does.
+    package func takeSend(on descriptor: Descriptor, byteCount: Int? = nil) -> OperationToken {
+        let waiting = operationTable.unfinishedTokens(on: descriptor).first {
+            $0.kind == .send && operationTable[$0]?.results.isEmpty ?? false
+        }
+        guard let waiting, let operation = operationTable[waiting] else {
+            preconditionFailure("no send on fd \(descriptor.rawValue) waits for its result")
+        }
+        let count = byteCount ?? operation.verb.bytes.count
+        complete(waiting, result: Int32(count), isTerminal: false, buffersReleased: false)
+        return waiting
+    }
+
     /// Lets the oldest operation of this kind in flight on `descriptor` fail for good.
     package func fail(_ kind: OperationKind, on descriptor: Descriptor, with errno: Errno) {
         fail(armed(kind, on: descriptor).token, with: errno)

@@ -28,6 +28,7 @@ package final class ScriptedDriver: KernelDriver {
         capabilities.multishotReceive = true
         capabilities.receiveBudget = true
         capabilities.multishotPoll = true
+        capabilities.zeroCopySend = true
         return capabilities
     }
 

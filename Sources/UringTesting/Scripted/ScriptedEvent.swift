@@ -35,6 +35,8 @@ package enum ScriptedEvent: Hashable, Sendable {
     case optionSet(Descriptor, SocketOption)
     /// A direction was ended.
     case shutDown(Descriptor, ShutdownDirection)
+    /// A connection was ended at once.
+    case disconnected(Descriptor)
     /// A descriptor was closed.
     case closed(Descriptor)
     /// A control call failed, by script or by the descriptor's state.
@@ -47,7 +49,7 @@ package enum ScriptedEvent: Hashable, Sendable {
         switch self {
         case .openedSocket(let descriptor, _), .bound(let descriptor, _),
             .listened(let descriptor, _), .optionSet(let descriptor, _),
-            .shutDown(let descriptor, _), .closed(let descriptor),
+            .shutDown(let descriptor, _), .disconnected(let descriptor), .closed(let descriptor),
             .connected(let descriptor, _), .permissionsSet(let descriptor, _):
             descriptor
         case .adopted, .provided, .published, .prepared, .handedOver, .answered, .refused, .ended,

@@ -45,8 +45,8 @@ package struct ScriptedOperation {
         case .accept: capabilities.multishotAccept
         case .receive: capabilities.multishotReceive
         case .poll(_, _, let isMultishot): isMultishot && capabilities.multishotPoll
-        case .send, .sendMessage: !buffersReleased
-        case .connect, .discard, .cancel: false
+        case .sendZeroCopy: !buffersReleased
+        case .send, .sendMessage, .connect, .discard, .cancel: false
         }
     }
 }

@@ -14,6 +14,8 @@ package enum ScriptedVerb: Hashable, Sendable {
     case receive(Descriptor, byteBudget: Int, waitForReadiness: Bool)
     /// `send` of one run.
     case send(Descriptor, bytes: [UInt8])
+    /// `sendZeroCopy` of one run.
+    case sendZeroCopy(Descriptor, bytes: [UInt8])
     /// `sendMessage` of several runs, in their order.
     case sendMessage(Descriptor, runs: [[UInt8]])
     /// `discard` of received bytes.
@@ -29,7 +31,7 @@ package enum ScriptedVerb: Hashable, Sendable {
         case .accept: .accept
         case .connect: .connect
         case .receive: .receive
-        case .send, .sendMessage: .send
+        case .send, .sendZeroCopy, .sendMessage: .send
         case .discard: .discard
         case .poll: .poll
         case .cancel: .cancel
@@ -40,7 +42,8 @@ package enum ScriptedVerb: Hashable, Sendable {
     package var descriptor: Descriptor? {
         switch self {
         case .accept(let descriptor), .connect(let descriptor, _), .receive(let descriptor, _, _),
-            .send(let descriptor, _), .sendMessage(let descriptor, _), .discard(let descriptor, _),
+            .send(let descriptor, _), .sendZeroCopy(let descriptor, _),
+            .sendMessage(let descriptor, _), .discard(let descriptor, _),
             .poll(let descriptor, _, _):
             descriptor
         case .cancel: nil
@@ -50,7 +53,7 @@ package enum ScriptedVerb: Hashable, Sendable {
     /// All bytes that it sends, run after run; empty for a verb that sends none.
     package var bytes: [UInt8] {
         switch self {
-        case .send(_, let bytes): bytes
+        case .send(_, let bytes), .sendZeroCopy(_, let bytes): bytes
         case .sendMessage(_, let runs): Array(runs.joined())
         case .accept, .connect, .receive, .discard, .poll, .cancel: []
         }

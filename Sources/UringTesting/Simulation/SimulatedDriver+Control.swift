@@ -78,6 +78,17 @@ extension SimulatedDriver {
         return nil
     }
 
+    func disconnect(_ descriptor: Descriptor) {
+        guard let socket = kernel.socket(descriptor) else {
+            return kernel.fail(.usedWhileClosed(descriptor))
+        }
+        trace(.control, (Int(descriptor.rawValue), 0, 0), "disconnect")
+        guard socket.phase == .connected, !socket.isReset else { return }
+        kernel.reset(socket, telling: socket.peer)
+        kernel.wakeReaders(of: socket)
+        kernel.wakeWriters(of: socket)
+    }
+
     func outputState(of descriptor: Descriptor) -> OutputState {
         guard let socket = kernel.socket(descriptor) else {
             kernel.fail(.usedWhileClosed(descriptor))

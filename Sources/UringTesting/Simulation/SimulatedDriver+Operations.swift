@@ -41,6 +41,16 @@ extension SimulatedDriver {
         prepare(token, .send(memory), on: descriptor, memory: memory)
     }
 
+    func sendZeroCopy(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        bytes: UnsafeRawBufferPointer
+    ) {
+        let memory = unsafe SimulatedMemory([bytes])
+        let isZeroCopy = capabilities.zeroCopySend
+        prepare(token, .send(memory), on: descriptor, memory: memory, isZeroCopy: isZeroCopy)
+    }
+
     func sendMessage(
         _ token: OperationToken,
         on descriptor: Descriptor,
@@ -72,7 +82,8 @@ extension SimulatedDriver {
         _ token: OperationToken,
         _ verb: SimulatedOperation.Verb,
         on descriptor: Descriptor,
-        memory: SimulatedMemory? = nil
+        memory: SimulatedMemory? = nil,
+        isZeroCopy: Bool = false
     ) {
         let socket = kernel.socket(descriptor)
         if socket == nil { kernel.fail(.usedWhileClosed(descriptor)) }
@@ -86,7 +97,8 @@ extension SimulatedDriver {
                 on: descriptor,
                 of: socket,
                 driver: self,
-                memory: memory
+                memory: memory,
+                isZeroCopy: isZeroCopy
             )
         )
     }
@@ -119,6 +131,6 @@ extension SimulatedDriver {
 
 extension SimulatedOperation {
     fileprivate var isSend: Bool {
-        if case .send = verb { true } else { false }
+        if case .send = verb { !hasReported } else { false }
     }
 }

@@ -65,6 +65,7 @@ extension SimulatedKernel {
         socket.input.append(bytes)
         if let sender = socket.peer {
             sender.acknowledged += UInt64(bytes.count)
+            letGoOfAcknowledged(by: sender)
             wakeWriters(of: sender)
         }
         wakeReaders(of: socket)
@@ -107,6 +108,7 @@ extension SimulatedKernel {
         socket.isReset = true
         socket.error = .connectionReset
         socket.output.removeAll()
+        letGoOfAcknowledged(by: socket)
         // A reset leaves what had come before, on Linux; a program must not count on it.
         if random.below(4) == 0 { socket.input.removeAll() }
         wakeReaders(of: socket)
@@ -117,6 +119,7 @@ extension SimulatedKernel {
     func reset(_ socket: SimulatedSocket, telling peer: SimulatedSocket?) {
         socket.isReset = true
         socket.output.removeAll()
+        letGoOfAcknowledged(by: socket)
         if let peer { events.add(at: arrival(from: socket), .reset(peer)) }
     }
 

@@ -12,7 +12,7 @@ extension SimulatedKernel {
 
     func attempt(_ operation: SimulatedOperation) {
         operation.isDue = false
-        guard !operation.isOver else { return }
+        guard !operation.isOver, !operation.hasReported else { return }
         if case .cancel(let target) = operation.verb { return cancel(operation, target) }
         guard let socket = operation.socket else {
             return complete(operation, -EBADF)
@@ -74,7 +74,8 @@ extension SimulatedKernel {
 
     /// Ends another operation: it may be over, it may win, and its own end may come before or after.
     private func cancel(_ operation: SimulatedOperation, _ token: OperationToken) {
-        guard let target = operation.driver.operation(token), !target.isOver else {
+        guard let target = operation.driver.operation(token), !target.isOver, !target.hasReported
+        else {
             return complete(operation, -ENOENT)
         }
         target.isCancelled = true
@@ -99,10 +100,10 @@ extension SimulatedKernel {
     }
 
     private func endCancelled(_ target: SimulatedOperation) {
-        guard !target.isOver else { return }
+        guard !target.isOver, !target.hasReported else { return }
         // A send reports what it has sent.
-        if case .send = target.verb, target.doneByteCount > 0 {
-            return complete(target, Int32(target.doneByteCount))
+        if case .send = target.verb, target.doneByteCount > 0, let socket = target.socket {
+            return completeSend(target, on: socket)
         }
         complete(target, -ECANCELED)
     }
@@ -258,7 +259,7 @@ extension SimulatedKernel {
                 if socket.error != nil { socket.error = nil }
                 return complete(operation, -errno.rawValue)
             }
-            return complete(operation, Int32(done))
+            return completeSend(operation, on: socket)
         }
         if operation.doneByteCount == 0, retryFault(operation, [EAGAIN, EINTR, ENOBUFS, ENOMEM]) {
             return
@@ -274,9 +275,30 @@ extension SimulatedKernel {
         }
         // MSG_WAITALL: the kernel goes on by itself, unless a signal or the like comes between.
         if isShort || operation.doneByteCount == payload.byteCount {
-            return complete(operation, Int32(operation.doneByteCount))
+            return completeSend(operation, on: socket)
         }
         socket.writers.append(operation)
+    }
+
+    /// Tells what was sent; without a copy the operation goes on until the peer has acknowledged it.
+    private func completeSend(_ operation: SimulatedOperation, on socket: SimulatedSocket) {
+        let result = Int32(operation.doneByteCount)
+        guard operation.isZeroCopy else { return complete(operation, result) }
+        operation.hasReported = true
+        complete(operation, result, more: true)
+        let end = socket.acknowledged &+ UInt64(socket.unacknowledged)
+        socket.pinned.append((operation, end))
+        letGoOfAcknowledged(by: socket)
+    }
+
+    /// Ends sends without a copy whose bytes have arrived, or never will.
+    func letGoOfAcknowledged(by socket: SimulatedSocket) {
+        let isGone = socket.isReset || socket.phase != .connected
+        let over = socket.pinned.filter { isGone || $0.end <= socket.acknowledged }
+        socket.pinned.removeAll { isGone || $0.end <= socket.acknowledged }
+        for (operation, _) in over {
+            after(delay(), .call { [unowned self] in complete(operation, 0) })
+        }
     }
 
     private func sendError(_ socket: SimulatedSocket) -> Errno? {

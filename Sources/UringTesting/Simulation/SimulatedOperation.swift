@@ -23,6 +23,10 @@ final class SimulatedOperation {
     let socket: SimulatedSocket?
     /// All that the loop keeps unchanged for it.
     let memory: SimulatedMemory?
+    /// A send that reads its bytes until the peer has acknowledged them.
+    let isZeroCopy: Bool
+    /// It has told what it sent; what is left is that nobody reads its bytes any more.
+    var hasReported = false
     /// Bytes taken by a send, or handed over by a receive.
     var doneByteCount = 0
     /// The kernel will look at it.
@@ -39,9 +43,11 @@ final class SimulatedOperation {
         on descriptor: Descriptor,
         of socket: SimulatedSocket?,
         driver: SimulatedDriver,
-        memory: SimulatedMemory? = nil
+        memory: SimulatedMemory? = nil,
+        isZeroCopy: Bool = false
     ) {
         self.token = token
+        self.isZeroCopy = isZeroCopy
         self.verb = verb
         self.descriptor = descriptor
         self.socket = socket

@@ -55,6 +55,9 @@ final class SimulatedSocket {
     var acknowledged: UInt64 = 0
     var isTransmitting = false
 
+    /// Sends without a copy whose bytes the peer has not acknowledged, and where in the stream they end.
+    var pinned: [(operation: SimulatedOperation, end: UInt64)] = []
+
     // A listener.
     var backlog = 0
     var queue: [SimulatedSocket] = []

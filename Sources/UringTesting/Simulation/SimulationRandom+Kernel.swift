@@ -13,6 +13,7 @@ extension SimulationRandom {
         loop.quarantine = pick([.zero, .zero, .zero, .microseconds(100)])
         limits.givesBufferForEnd = below(4) == 0
         limits.providedBuffersMax = pick([2, loop.bufferCount, loop.bufferCount])
+        loop.zeroCopyThreshold = pick([0, 0, 1, 200])
     }
 
     /// As on a rung of the ladder: everything in half of the seeds, else each verb by itself.
@@ -23,6 +24,7 @@ extension SimulationRandom {
         capabilities.multishotReceive = below(2) == 0
         capabilities.receiveBudget = capabilities.multishotReceive && below(2) == 0
         capabilities.multishotPoll = below(2) == 0
+        capabilities.zeroCopySend = below(2) == 0
         return capabilities
     }
 }

@@ -31,6 +31,7 @@ import UringTesting
         + whole("bufferBytes", \.bufferBytes, far + [0, 10, 63, 16_777_217])
         + whole("bufferCount", \.bufferCount, far + [0, 32_769])
         + whole("loopCount", \.loopCount, far + [0, 65_537])
+        + whole("zeroCopyThreshold", \.zeroCopyThreshold, far + [(1 << 30) + 1])
         + whole("limits.timersPerTickMax", \.limits.timersPerTickMax, far + [0])
         + whole("limits.jobsPerTickMax", \.limits.jobsPerTickMax, far + [0])
         + whole("limits.completionsPerTickMax", \.limits.completionsPerTickMax, far + [0, 65_537])

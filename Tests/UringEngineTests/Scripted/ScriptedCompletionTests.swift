@@ -105,7 +105,7 @@ import UringTesting
         let peer = driver.makeConnection()
         let bytes = ScriptedBytes([1, 2, 3])
         let token = tokens.next(.send)
-        driver.send(token, on: peer, bytes: bytes.readOnly)
+        driver.sendZeroCopy(token, on: peer, bytes: bytes.readOnly)
         try driver.submitAndWait(.poll)
         driver.complete(token, result: 2, isTerminal: false, buffersReleased: false)
         #expect(driver.inFlight.map(\.token) == [token])

@@ -40,6 +40,7 @@ final class LoopThread: @unchecked Sendable {
         options.memoryLock = .off
         options.backend = rung.backend
         options.featuresOff = rung.featuresOff
+        options.zeroCopyThreshold = rung.zeroCopyThreshold
         options.log = { line in notes.lines.append(line) }
         configure(&options)
         let made = Drop<Result<EventLoop, any Error>>()

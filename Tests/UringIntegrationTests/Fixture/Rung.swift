@@ -7,6 +7,8 @@ struct Rung: Sendable, CustomTestStringConvertible {
     let name: String
     let featuresOff: Set<KernelFeature>
     var backend = BackendChoice.uring
+    /// Sends of as many bytes are made without a copy; zero for none.
+    var zeroCopyThreshold = 0
 
     var testDescription: String { name }
 
@@ -47,6 +49,13 @@ struct Rung: Sendable, CustomTestStringConvertible {
         Rung(name: "nothing", featuresOff: Set(KernelFeature.allCases)),
         epoll,
     ]
+
+    /// With one more, on which every TCP send reads its bytes where they lie.
+    ///
+    /// Not for peers with a receive buffer of 4 KiB: their window may stay just below a segment then, and
+    /// TCP sends a segment each 200 ms.
+    static let withZeroCopy =
+        all + [Rung(name: "zero-copy sends", featuresOff: [], zeroCopyThreshold: 1)]
 
     /// No ring at all.
     static let epoll = Rung(name: "epoll", featuresOff: [], backend: .epoll)

@@ -7,7 +7,7 @@ extension Integration {
     @Suite("Failures") struct FailureTests {
         private struct Refusal: Error {}
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withZeroCopy)
         func resetInTheMiddleEndsOneConnectionWithItsReason(rung: Rung) throws {
             try withLoop(rung) { server in
                 let listening = try server.listen { EchoHandler() }
@@ -46,7 +46,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withZeroCopy)
         func killedPeerIsNoticed(rung: Rung) throws {
             try withLoop(rung) { server in
                 for isReset in [false, true, false, true] {
@@ -67,7 +67,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withZeroCopy)
         func throwingHandlerEndsOnlyItsOwnConnection(rung: Rung) throws {
             try withLoop(rung) { server in
                 server.expectsFailures = true

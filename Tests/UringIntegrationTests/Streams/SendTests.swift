@@ -12,7 +12,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withZeroCopy)
         func echoesOnAPoolOfOneBuffer(rung: Rung) throws {
             try echo(messages: 200, of: 150, rung) { options in
                 options.bufferBytes = 64
@@ -43,7 +43,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withZeroCopy)
         func sendsOneWriteThatIsLargerThanABuffer(rung: Rung) throws {
             let configure = { (options: inout LoopOptions) in
                 options.bufferBytes = 1_024

@@ -110,6 +110,11 @@ extension SystemControl {
         return Glibc.shutdown(descriptor.rawValue, how) == 0 ? nil : .current
     }
 
+    /// Ends a TCP connection at once, with a reset; nothing to do where there is none.
+    package func disconnect(_ descriptor: Descriptor) {
+        _ = cu_disconnect(descriptor.rawValue)
+    }
+
     /// How much the peer has still to take (SIOCOUTQ, tcpi_bytes_acked).
     package func outputState(of descriptor: Descriptor) -> OutputState {
         let unsent = cu_unsent_bytes(descriptor.rawValue)

@@ -35,6 +35,7 @@ struct DriverSetup {
         capabilities.multishotReceive = report.isOn(.multishotReceive)
         capabilities.receiveBudget = report.isOn(.receiveBudget)
         capabilities.multishotPoll = report.isOn(.multishotPoll)
+        capabilities.zeroCopySend = report.isOn(.zeroCopySend)
         return capabilities
     }
 

@@ -22,8 +22,12 @@ struct RingProbe {
     /// - Throws: an error of `.setUpRing` when something is missing that has no fallback, or gives
     ///   no answer.
     func run(into report: inout FeatureReport) throws(IOError) {
-        let missing = SetupLadder.missingFeatures(ring.features) + (try missingOperations())
+        let known = try knownOperations()
+        let missing =
+            SetupLadder.missingFeatures(ring.features)
+            + Self.operations.filter { !known.contains($0.opcode.rawValue) }.map(\.name)
         guard missing.isEmpty else { throw SetupFailure.missing(missing) }
+        noteZeroCopy(isKnown: known.contains(IORING_OP_SEND_ZC.rawValue), in: &report)
         try note(.multishotPoll, in: &report) { test throws(IOError) in try test.multishotPoll() }
         try note(.multishotAccept, in: &report) { test throws(IOError) in
             try test.multishotAccept(isAssumed: buffers != nil)
@@ -58,7 +62,17 @@ struct RingProbe {
         report.note(feature, isOn: verdict.isOn, verdict.reason)
     }
 
-    private func missingOperations() throws(IOError) -> [String] {
+    /// By name alone: a trial takes a TCP connection, and its second completion may take an acknowledgement.
+    private func noteZeroCopy(isKnown: Bool, in report: inout FeatureReport) {
+        guard !featuresOff.contains(.zeroCopySend) else {
+            return report.note(.zeroCopySend, isOn: false, FeatureReport.masked)
+        }
+        let reason = isKnown ? "the kernel has it" : "the kernel does not have it (Linux 6.0)"
+        report.note(.zeroCopySend, isOn: isKnown, reason)
+    }
+
+    /// The opcodes that the kernel knows; none where it cannot be asked.
+    private func knownOperations() throws(IOError) -> Set<UInt32> {
         // Safety: the kernel fills in the list during the call; it is read before it is freed.
         let probe = unsafe Self.allocateProbe()
         defer { unsafe probe.deallocate() }
@@ -66,14 +80,12 @@ struct RingProbe {
         guard result >= 0 else {
             let errno = Errno(result: result)
             guard let denial = SetupFailure.denial(errno, of: .register) else {
-                return ["REGISTER_PROBE"]
+                throw SetupFailure.missing(["REGISTER_PROBE"])
             }
             throw IOError(.setUpRing, errno: errno, detail: denial)
         }
-        return Self.operations.filter { operation in
-            unsafe !cu_supports(probe, Int32(operation.opcode.rawValue))
-        }
-        .map(\.name)
+        let known = (0..<Self.operationsMax).filter { unsafe cu_supports(probe, Int32($0)) }
+        return Set(known)
     }
 
     /// As many as an opcode has values: more than any kernel knows.

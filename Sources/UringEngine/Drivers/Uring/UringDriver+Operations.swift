@@ -108,6 +108,24 @@ extension UringDriver {
         )
     }
 
+    /// Sends one run of bytes where it lies.
+    package func sendZeroCopy(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        bytes: UnsafeRawBufferPointer
+    ) {
+        guard capabilities.zeroCopySend else {
+            return unsafe send(token, on: descriptor, bytes: bytes)
+        }
+        unsafe cu_prepare_send_zero_copy(
+            nextEntry(),
+            descriptor.rawValue,
+            bytes.baseAddress,
+            UInt32(clamping: bytes.count),
+            token.rawValue
+        )
+    }
+
     /// Sends a message of several runs.
     package func sendMessage(
         _ token: OperationToken,

@@ -28,6 +28,10 @@ package final class LingeringStream: DescriptorOwner, JobTarget {
     private var discardToken: OperationToken?
     private var hasSeenEOF = false
     private var isEnding = false
+    /// The peer has ended; only its acknowledgements are waited for.
+    private var isFinished = false
+    /// What the kernel still reads.
+    private var sentBlocks: SentBlocks?
     private var completeSince: UInt64?
     private var discardedBytes = 0
     private var pauseNanoseconds = LingeringStream.firstPauseNanoseconds
@@ -46,11 +50,17 @@ package final class LingeringStream: DescriptorOwner, JobTarget {
         self.lingerBytesMax = options.lingerBytesMax
     }
 
-    /// Goes on where the transport left off; `receive` is its armed receive.
-    func start(receive: OperationToken?, hasSeenEOF: Bool) {
+    /// Goes on where the transport left off; `receive` is its armed receive, `sentBlocks` what it sent
+    /// without a copy.
+    func start(receive: OperationToken?, hasSeenEOF: Bool, sentBlocks: SentBlocks?) {
         self.receive = receive
         self.hasSeenEOF = hasSeenEOF
-        if hasSeenEOF { return end(.orderly) }
+        self.sentBlocks = sentBlocks
+        if hasSeenEOF {
+            finish()
+            if !isEnding { check() }
+            return
+        }
         if let receive {
             loop.cancel(receive, on: slot)
         } else {
@@ -62,17 +72,18 @@ package final class LingeringStream: DescriptorOwner, JobTarget {
     /// Drops what the peer sent, and closes at its end.
     package override func operationCompleted(_ completion: Completion) {
         if completion.isOf(.cancel) { return }
+        if completion.isOf(.send) { return sendEnded(completion) }
         if completion.buffer != .none { loop.pool.drop(loop.pool.lease(completion.buffer)) }
         guard completion.isTerminal || completion.result == 0 else {
             return count(completion.result)
         }
         if completion.isOf(.receive) { receive = nil }
         if completion.isOf(.discard) { isDiscarding = false }
-        guard !isEnding else { return }
+        guard !isEnding, !isFinished else { return }
         if completion.result > 0 { count(completion.result) }
         switch completion.errno {
         case nil:
-            if completion.result == 0 { return end(.orderly) }
+            if completion.result == 0 { return finish() }
         case .some(.cancelled), .some(.noBuffers), .some(.again), .some(.interrupted):
             // The multishot's end was asked for; the others say to ask again.
             break
@@ -98,10 +109,26 @@ package final class LingeringStream: DescriptorOwner, JobTarget {
         end(.reset)
     }
 
+    /// The kernel no longer reads a block.
+    private func sendEnded(_ completion: Completion) {
+        guard completion.isTerminal else { return }
+        _ = sentBlocks?.end(completion.token)
+        if isFinished, isAcknowledged { end(.orderly) }
+    }
+
+    /// Nothing that the kernel was given to read is left.
+    private var isAcknowledged: Bool { sentBlocks?.isEmpty ?? true }
+
+    /// Closes, as soon as the kernel reads nothing of ours any more.
+    private func finish() {
+        isFinished = true
+        if isAcknowledged { end(.orderly) }
+    }
+
     private func count(_ result: Int32) {
         guard completeSince != nil, result > 0 else { return }
         discardedBytes += Int(result)
-        if discardedBytes > lingerBytesMax { end(.orderly) }
+        if discardedBytes > lingerBytesMax { end(isAcknowledged ? .orderly : .reset) }
     }
 
     private func discard() {
@@ -129,7 +156,8 @@ package final class LingeringStream: DescriptorOwner, JobTarget {
             return check(at: now &+ pause)
         }
         let deadline = completeSince &+ lingerNanoseconds
-        if now >= deadline { end(.orderly) } else { check(at: deadline) }
+        // What is acknowledged is read by nobody: blocks that are left now are left by mistake.
+        if now >= deadline { end(isAcknowledged ? .orderly : .reset) } else { check(at: deadline) }
     }
 
     private func check(at instant: UInt64) {
@@ -147,6 +175,8 @@ package final class LingeringStream: DescriptorOwner, JobTarget {
         isEnding = true
         if let timer { loop.cancelTimer(timer) }
         timer = nil
+        // Else the kernel would read until the peer has acknowledged, which it may never do.
+        if !isAcknowledged { loop.driver.base.disconnect(descriptor) }
         loop.close(slot, mode: mode)
     }
 }

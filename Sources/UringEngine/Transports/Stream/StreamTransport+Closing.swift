@@ -47,6 +47,10 @@ extension StreamTransport {
             // A peer that says something and resets has said it, as with read(2).
             if error?.errno == nil || !isReadByHand { dropParked() }
             clearTimers()
+            // The kernel would read until the peer has acknowledged, which it may never do.
+            if zeroCopyBytesMin != .max || sentBlocks != nil {
+                loop.driver.base.disconnect(descriptor)
+            }
             loop.close(slot, mode: kind.abortMode)
         case .ending, .lost: return
         }
@@ -162,7 +166,7 @@ extension StreamTransport {
                 progress: progress ?? makeProgress()
             )
             loop.descriptors.handOver(slot, to: rest)
-            rest.start(receive: receive, hasSeenEOF: hasSeenEOF)
+            rest.start(receive: receive, hasSeenEOF: hasSeenEOF, sentBlocks: sentBlocks)
         case .unix:
             let rest = EmptyingStream(loop: loop, descriptor: descriptor)
             loop.descriptors.handOver(slot, to: rest)

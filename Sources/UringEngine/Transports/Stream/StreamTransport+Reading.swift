@@ -66,6 +66,9 @@ extension StreamTransport {
         receiveToken == nil && !isStarved && slot != .none && !hasSeenEOF && wantsInput
     }
 
+    /// A Unix stream never asks for readiness first: where a multishot's first poll finds bytes and the
+    /// end of the stream together, the kernel takes the bytes and waits for a wake that came before
+    /// (Linux 6.18; TCP and one-shot receives are fine).
     func submitReceive(byteBudget: Int, waitForReadiness: Bool) {
         let token = loop.begin(.receive, on: slot)
         receiveToken = token
@@ -73,7 +76,7 @@ extension StreamTransport {
             token,
             from: descriptor,
             byteBudget: byteBudget,
-            waitForReadiness: waitForReadiness
+            waitForReadiness: waitForReadiness && kind == .tcp
         )
     }
 

@@ -159,6 +159,9 @@ extension StreamTransport {
     private func submit(_ bytes: UnsafeRawBufferPointer) {
         let token = loop.begin(.send, on: slot)
         sendToken = token
+        if bytes.count >= zeroCopyBytesMin {
+            return unsafe loop.driver.base.sendZeroCopy(token, on: descriptor, bytes: bytes)
+        }
         unsafe loop.driver.send(token, on: descriptor, bytes: bytes)
     }
 
@@ -177,6 +180,9 @@ extension StreamTransport {
     // the scratch memory belongs to the operation until then.
     private func submitSend() {
         if let bytes = unsafe writes.beginSendOfOnlyBlock() { return unsafe submit(bytes) }
+        if let bytes = unsafe writes.beginSendOfFirstBlock(bytesMin: zeroCopyBytesMin) {
+            return unsafe submit(bytes)
+        }
         let token = loop.begin(.send, on: slot)
         sendToken = token
         let handle = loop.scratch.lend()
@@ -188,7 +194,7 @@ extension StreamTransport {
 
     @inline(__always)
     func sent(_ completion: Completion) {
-        guard completion.isTerminal else { return }
+        guard completion.isTerminal else { return sentWithoutCopy(completion) }
         // Safety: the loop keeps its pool.
         let pool = unsafe loop.borrowedPool
         if condition.isEmpty,
@@ -201,15 +207,43 @@ extension StreamTransport {
 
     @inline(never)
     private func sentOffPath(_ completion: Completion) {
+        if let byteCount = sentBlocks?.end(completion.token) {
+            writes.unpin(byteCount)
+            return checkLowWatermark()
+        }
+        let result = sentResult ?? completion.result
+        sentResult = nil
         // A cancelled send can still report bytes: they are gone.
-        writes.endSend(byteCount: Int(max(completion.result, 0)))
-        if let errno = completion.errno, !sendFailed(errno) { return }
+        writes.endSend(byteCount: Int(max(result, 0)))
+        if result < 0, !sendFailed(Errno(result: result)) { return }
+        goOnSending()
+    }
+
+    private func goOnSending() {
         switch phase {
         case .open: if !writes.isEmpty || isEOFWanted { loop.markDirty(self) }
         case .flushing: loop.markDirty(self)
         case .ending, .lost: return
         }
         checkLowWatermark()
+    }
+
+    /// The first completion of a send without a copy: its bytes are on their way, and still read.
+    ///
+    /// The next send need not wait for the peer's acknowledgement; after a short one it does, since the
+    /// rest lies in the same memory.
+    @inline(never)
+    private func sentWithoutCopy(_ completion: Completion) {
+        let sent = Int(completion.result)
+        guard let block = writes.detachSent(byteCount: sent) else {
+            sentResult = completion.result
+            return
+        }
+        let blocks = sentBlocks ?? SentBlocks()
+        sentBlocks = blocks
+        blocks.keep(block, of: completion.token)
+        sendToken = nil
+        goOnSending()
     }
 
     /// Decides what a failed send means.
@@ -219,6 +253,11 @@ extension StreamTransport {
         switch errno {
         case .interrupted, .cancelled:
             // A signal; or the stream is ending, and a flush does nothing then.
+            return true
+        case .noMemory where zeroCopyBytesMin != .max, .notSupported where zeroCopyBytesMin != .max:
+            // Pinned pages count against RLIMIT_MEMLOCK; not every device can send them.
+            zeroCopyBytesMin = .max
+            loop.stopZeroCopy(errno)
             return true
         case .again, .noMemory, .noBuffers:
             // The kernel has no room for it now. Asking again at once would spin.

@@ -31,6 +31,12 @@ internal import DequeModule
     @safe @exclusivity(unchecked) var sendToken: OperationToken?
     @safe @exclusivity(unchecked) var writes = WriteQueue()
     var isOutputShut = false
+    /// A send of as many bytes is made without a copy; `.max` for none.
+    @safe @exclusivity(unchecked) var zeroCopyBytesMin: Int
+    /// What the kernel still reads; nil until something was sent without a copy.
+    var sentBlocks: SentBlocks?
+    /// The result of a send without a copy whose bytes the kernel still reads, and that must go on after it.
+    var sentResult: Int32?
     @safe @exclusivity(unchecked) var writeHighWatermark: Int
     @safe @exclusivity(unchecked) var writeLowWatermark: Int
     var progress: OutputProgress?
@@ -50,6 +56,7 @@ internal import DequeModule
         self.kind = kind
         self.options = options
         self.binding = unsafe .passRetained(HandlerBinding(handler))
+        self.zeroCopyBytesMin = kind == .tcp ? loop.zeroCopyBytesMin : .max
         // As `setWriteBufferLimits` asks; options cannot throw.
         self.writeLowWatermark = max(0, options.writeLowWatermark)
         self.writeHighWatermark = max(max(0, options.writeLowWatermark), options.writeHighWatermark)

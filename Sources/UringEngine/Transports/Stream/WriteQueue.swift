@@ -22,7 +22,7 @@ internal import Glibc
     // and a block's memory does not move with the block.
     private var first: WriteBlock?
     private var rest = UniqueDeque<WriteBlock>()
-    /// What they pin.
+    /// What they pin, and with them what the kernel still reads of what was sent without a copy.
     private(set) var pinnedBytes = 0
     /// Blocks of the send in flight.
     private(set) var inFlightCount = 0
@@ -53,7 +53,7 @@ internal import Glibc
     @inline(__always)
     mutating func begin(with bytes: consuming ReceivedBytes) {
         let block = WriteBlock(bytes)
-        pinnedBytes = block.pinnedBytes
+        pinnedBytes &+= block.pinnedBytes
         first = consume block
     }
 
@@ -135,6 +135,33 @@ internal import Glibc
         return count
     }
 
+    /// Begins a plain send of the first block, when that is as long.
+    ///
+    /// - Returns: its bytes; nil, with nothing begun, when it is shorter.
+    mutating func beginSendOfFirstBlock(bytesMin: Int) -> UnsafeRawBufferPointer? {
+        guard inFlightCount == 0, let bytes = unsafe first?.bytes, bytes.count >= bytesMin else {
+            return nil
+        }
+        inFlightCount = 1
+        return unsafe bytes
+    }
+
+    /// The send of the first block is over, all of it was sent, and the kernel still reads it.
+    ///
+    /// - Returns: the block, which still counts as pinned; nil, with nothing changed, when not all was sent.
+    mutating func detachSent(byteCount sent: Int) -> WriteBlock? {
+        guard inFlightCount == 1, first?.count == sent else { return nil }
+        inFlightCount = 0
+        let block = first.take()
+        first = rest.isEmpty ? nil : rest.removeFirst()
+        return block
+    }
+
+    /// A block that was detached has ended.
+    mutating func unpin(_ byteCount: Int) {
+        pinnedBytes &-= byteCount
+    }
+
     private static func run(_ bytes: UnsafeRawBufferPointer) -> iovec {
         unsafe iovec(
             iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress),
@@ -152,8 +179,8 @@ internal import Glibc
     ) -> Bool {
         guard rest.isEmpty, first?.count == sent else { return false }
         inFlightCount = 0
-        pinnedBytes = 0
         guard let block = first.take() else { return false }
+        pinnedBytes &-= block.pinnedBytes
         unsafe block.end(onLoopOf: pool)
         return true
     }
