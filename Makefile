@@ -65,18 +65,27 @@ STATIC := -c release --static-swift-stdlib
 bench:
 	@scripts/setup build bench
 	@swift build $(STATIC) --product uringcore --scratch-path .build-static
+	@swift build $(STATIC) --product UringDatagramBenchmarks --scratch-path .build-static
 	@swift build $(STATIC) --package-path Benchmarks/NIO --scratch-path .build-nio-static
 	@$(if $(WHOLE),swift build -c release --product uringcore)
 	@$(if $(WHOLE),swift build -c release --product UringMicroBenchmarks)
 	@$(if $(WHOLE),swift build -c release --product UringMessagingBenchmarks)
+	@$(if $(WHOLE),swift build -c release --product UringFaceBenchmarks)
+	@$(if $(WHOLE),swift build -c release --product UringFileBenchmarks)
 	@$(if $(WHOLE),swift build -c release --package-path Benchmarks/NIO --scratch-path .build-nio)
 	@python3 Benchmarks/bench.py \
 		--uringcore-static .build-static/release/uringcore \
 		--nio-static .build-nio-static/release/nio-echo \
+		--datagrams .build-static/release/UringDatagramBenchmarks \
+		--nio-datagrams .build-nio-static/release/nio-datagrams \
 		$(if $(WHOLE),--uringcore .build/release/uringcore --nio .build-nio/release/nio-echo) \
 		$(if $(WHOLE),--micro .build/release/UringMicroBenchmarks) \
 		$(if $(WHOLE),--messaging .build/release/UringMessagingBenchmarks) \
 		$(if $(WHOLE),--nio-messaging .build-nio/release/nio-messaging) \
+		$(if $(WHOLE),--face .build/release/UringFaceBenchmarks) \
+		$(if $(WHOLE),--nio-face .build-nio/release/nio-face) \
+		$(if $(WHOLE),--files .build/release/UringFileBenchmarks) \
+		$(if $(WHOLE),--nio-files .build-nio/release/nio-files) \
 		$(BENCH_ARGS)
 
 soak:

@@ -111,6 +111,35 @@ let package = Package(
             path: "Benchmarks/Messaging",
             swiftSettings: relaxed
         ),
+        .executableTarget(
+            name: "UringFaceBenchmarks",
+            dependencies: [
+                "UringCore",
+                "UringEngine",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Face",
+            swiftSettings: relaxed
+        ),
+        .executableTarget(
+            name: "UringDatagramBenchmarks",
+            dependencies: [
+                "UringCore",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Datagrams",
+            swiftSettings: relaxed
+        ),
+        .executableTarget(
+            name: "UringFileBenchmarks",
+            dependencies: [
+                "UringCore",
+                "UringEngine",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Files",
+            swiftSettings: relaxed
+        ),
         .testTarget(
             name: "UringEngineTests",
             dependencies: ["UringEngine", "UringTesting", "CUring"],

@@ -11,6 +11,8 @@ import Glibc
 enum FuzzTarget: String, CaseIterable {
     case token
     case kernelAddress = "kernel-address"
+    case message
+    case control
     case address
     case loadTarget = "load-target"
     case configuration
@@ -31,6 +33,8 @@ enum FuzzTarget: String, CaseIterable {
         switch self {
         case .token: decodeToken(bytes)
         case .kernelAddress: decodeKernelAddress(bytes)
+        case .message: decodeMessage(bytes)
+        case .control: decodeControl(bytes)
         case .address: parseAddress(text)
         case .loadTarget: parseLoadTarget(text)
         case .configuration: readConfiguration(text)
@@ -102,6 +106,35 @@ private func decodeKernelAddress(_ bytes: UnsafeRawBufferPointer) {
     // A path as the kernel never writes it is refused; any other is read back as it was.
     guard (try? address.store(in: &written)) != nil else { return }
     precondition(SocketAddress(written) == address, "an address survives the way to the kernel")
+}
+
+/// The room for the address, the room for control data, and a buffer as a receive of messages fills it.
+private func decodeMessage(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count >= 2 else { return }
+    let layout = MessageLayout(nameBytes: Int(bytes[0]), controlBytes: Int(bytes[1]))
+    let buffer = UnsafeRawBufferPointer(rebasing: bytes[2...])
+    guard let head = MessageHead(buffer, layout: layout) else {
+        precondition(buffer.count < layout.payloadOffset, "enough bytes are a datagram")
+        return
+    }
+    precondition(head.name.count <= layout.nameBytes && head.control.count <= layout.controlBytes)
+    precondition(head.name.upperBound <= head.control.lowerBound)
+    precondition(head.control.upperBound <= head.payload.lowerBound)
+    precondition(head.payload.upperBound == buffer.count, "no byte is lost, none is made up")
+    if let address = SocketAddress(kernelBytes: UnsafeRawBufferPointer(rebasing: buffer[head.name]))
+    {
+        precondition(!address.description.isEmpty)
+    }
+    decodeControl(UnsafeRawBufferPointer(rebasing: buffer[head.control]))
+}
+
+private func decodeControl(_ bytes: UnsafeRawBufferPointer) {
+    var end = 0
+    for message in ControlMessages(bytes) {
+        precondition(message.data.lowerBound >= end + 16 && message.data.upperBound <= bytes.count)
+        end = message.data.upperBound
+    }
+    if let size = ControlMessages.segmentBytes(in: bytes) { precondition(size > 0) }
 }
 
 // MARK: What people write

@@ -5,10 +5,11 @@ import Testing
 struct RungTests {
     static let features = [
         "", "defer_taskrun", "defer_taskrun,coop_taskrun", "submit_all", "buf_ring",
-        "multishot_accept", "multishot_recv", "multishot_poll", "recv_budget", "registered_ring",
-        "no_iowait", "worker_cap", "multishot_accept,multishot_recv,multishot_poll,recv_budget",
+        "multishot_accept", "multishot_recv", "multishot_poll", "multishot_recvmsg", "recv_budget",
+        "registered_ring", "no_iowait", "worker_cap",
+        "multishot_accept,multishot_recv,multishot_poll,recv_budget",
         "defer_taskrun,coop_taskrun,submit_all,buf_ring,multishot_accept,multishot_recv,"
-            + "multishot_poll,recv_budget,registered_ring,no_iowait,worker_cap",
+            + "multishot_poll,multishot_recvmsg,recv_budget,registered_ring,no_iowait,worker_cap",
     ]
 
     @Test(arguments: features)

@@ -32,6 +32,7 @@ enum {
     CU_ENTER_NO_IOWAIT = 1U << 7,   // Linux 6.15
     CU_FEAT_NO_IOWAIT = 1U << 17,   // Linux 6.15
     CU_NOP_INJECT_RESULT = 1U << 0, // Linux 6.10
+    CU_OP_READ_MULTISHOT = 49,      // Linux 6.7
 };
 
 // An address as the kernel takes it, with its length; and a message header. Types of this module
@@ -206,6 +207,24 @@ static inline void cu_prepare_receive(struct io_uring_sqe *entry, int descriptor
     entry->file_index = budget;
 }
 
+/// A read at the current position, as pipes and terminals have it, into a buffer of `group`.
+static inline void cu_prepare_read(struct io_uring_sqe *entry, int descriptor, uint16_t group, bool multishot,
+                                   uint64_t user_data) {
+    cu_prepare(entry, multishot ? CU_OP_READ_MULTISHOT : IORING_OP_READ, descriptor, user_data);
+    entry->flags = 1U << IOSQE_BUFFER_SELECT_BIT;
+    entry->buf_group = group;
+    entry->off = UINT64_MAX;
+}
+
+/// A write at the current position.
+static inline void cu_prepare_write(struct io_uring_sqe *entry, int descriptor, const void *bytes, uint32_t length,
+                                    uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_WRITE, descriptor, user_data);
+    entry->addr = (uint64_t)(uintptr_t)bytes;
+    entry->len = length;
+    entry->off = UINT64_MAX;
+}
+
 /// Drops up to `length` received bytes without a buffer: recv(2) with MSG_TRUNC and no memory
 /// (tcp(7)).
 static inline void cu_prepare_discard(struct io_uring_sqe *entry, int descriptor, uint32_t length, uint64_t user_data) {
@@ -235,6 +254,19 @@ static inline void cu_prepare_send_message(struct io_uring_sqe *entry, int descr
     entry->addr = (uint64_t)(uintptr_t)message;
     entry->len = 1;
     entry->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+}
+
+/// Receives datagrams. With `multishot` each comes in a buffer of `group`, behind its sender and its control data
+/// (struct io_uring_recvmsg_out, Linux 6.0); without, one comes, and sender and control data go where `message` says.
+static inline void cu_prepare_receive_message(struct io_uring_sqe *entry, int descriptor,
+                                              const struct cu_message *message, uint16_t group, bool multishot,
+                                              bool poll_first, uint64_t user_data) {
+    cu_prepare(entry, IORING_OP_RECVMSG, descriptor, user_data);
+    entry->addr = (uint64_t)(uintptr_t)message;
+    entry->len = 1;
+    entry->flags = 1U << IOSQE_BUFFER_SELECT_BIT;
+    entry->buf_group = group;
+    entry->ioprio = (multishot ? IORING_RECV_MULTISHOT : 0) | (poll_first ? IORING_RECVSEND_POLL_FIRST : 0);
 }
 
 static inline void cu_prepare_poll(struct io_uring_sqe *entry, int descriptor, uint32_t events, bool multishot,
@@ -326,6 +358,15 @@ static inline long cu_send(int descriptor, const void *bytes, size_t count) {
     return result < 0 ? -errno : result;
 }
 
+static inline long cu_read(int descriptor, void *bytes, size_t count) {
+    long result = syscall(SYS_read, descriptor, bytes, count);
+    return result < 0 ? -errno : result;
+}
+static inline long cu_write(int descriptor, const void *bytes, size_t count) {
+    long result = syscall(SYS_write, descriptor, bytes, count);
+    return result < 0 ? -errno : result;
+}
+
 long cu_send_message(int descriptor, const struct cu_message *message);
 /// A connection, close-on-exec and non-blocking, or -errno.
 int cu_accept(int listener);
@@ -334,6 +375,11 @@ int cu_connect(int descriptor, const struct cu_address *address);
 int cu_connect_result(int descriptor);
 /// What poll(2) says at once, or -errno.
 int cu_poll_now(int descriptor, uint32_t events);
+
+/// Has a ring signal an eventfd when there is work for its thread; 0 or -errno.
+static inline int cu_register_event(struct io_uring *ring, int event_descriptor) {
+    return io_uring_register_eventfd(ring, event_descriptor);
+}
 
 // --- what ThreadSanitizer is told of locks ----------------------------------------------------------------------------
 
@@ -366,7 +412,64 @@ int cu_set_reset_on_close(int descriptor);
 int cu_disconnect(int descriptor);
 /// Ignores a signal whose action is the default one; 0 or -errno.
 int cu_ignore_signal(int signal);
-int cu_catch_signal(int signal, int event_descriptor);
-void cu_release_signal(int signal);
+/// Has a signal write an eventfd, beside those that it writes already; 0 or -errno. EBUSY when it is
+/// caught alone, or is to be and is caught already; ENOSPC when it has too many.
+int cu_catch_signal(int signal, int event_descriptor, bool alone);
+/// No longer; the last one brings the previous action back.
+void cu_release_signal(int signal, int event_descriptor);
+
+// --- pipes and the descriptors of others ------------------------------------------------------------------------------
+
+/// Both ends, close-on-exec; 0 or -errno.
+int cu_make_pipe(int *reader, int *writer);
+/// The same open file description under another number, at least `lowest`, close-on-exec.
+int cu_duplicate(int descriptor, int lowest);
+/// The flags of fcntl(2), F_GETFL.
+int cu_status_flags(int descriptor);
+int cu_set_nonblocking(int descriptor, bool is_on);
+/// What a descriptor leads to once more, with an open file description of its own: non-blocking and
+/// close-on-exec. `access` is O_RDONLY, O_WRONLY or O_RDWR.
+int cu_reopen(int descriptor, int access);
+/// epoll_ctl(2) takes it: 0; -EPERM where nothing is ever waited for.
+int cu_is_pollable(int descriptor);
+/// Blocks SIGPIPE on the calling thread, until as many calls of the other have followed: that one
+/// takes a signal that waits, and lets the thread have later ones again.
+void cu_guard_broken_pipe(void);
+void cu_unguard_broken_pipe(void);
+
+// --- processes ----------------------------------------------------------------------------------------------------------
+
+enum {
+    CU_SPAWN_SAME_GROUP = 0,
+    CU_SPAWN_OWN_GROUP = 1,
+    CU_SPAWN_OWN_SESSION = 2,
+};
+
+/// What posix_spawn(3) is asked for. All pointers are read during the call.
+struct cu_spawn {
+    const char *program;
+    bool searches_path;
+    int group;
+    char *const *arguments;
+    char *const *environment;
+    const char *directory;
+    /// The child gets `sources[i]` as `targets[i]`, and nothing else; -1 stands for /dev/null.
+    const int *targets;
+    const int *sources;
+    int count;
+    /// One more than the highest target.
+    int beyond;
+};
+/// The child's number, or -errno: also of what the child failed at before its program began.
+int cu_spawn(const struct cu_spawn *spawn);
+/// A descriptor of a child (pidfd_open(2), Linux 5.3), close-on-exec.
+int cu_open_process(int process);
+/// Signals a process by its descriptor (pidfd_send_signal(2)); 0 or -errno.
+int cu_signal_process(int process_descriptor, int signal);
+/// What a child that has ended left: 1, 0 while it runs, or -errno. ECHILD: the kernel kept nothing.
+int cu_reap_process(int process_descriptor, int *code, int *status);
+
+#include "CUringDatagrams.h"
+#include "CUringFiles.h"
 
 #endif

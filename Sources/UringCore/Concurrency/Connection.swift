@@ -51,10 +51,19 @@ public struct Connection: Sendable {
 
     /// Sets an option of the socket.
     ///
-    /// - Throws: `.closed` after the end, and what setsockopt(2) says.
+    /// - Throws: `.closed` after the end, `.invalidArgument` for a value out of range, and what
+    ///   setsockopt(2) says.
     public func setOption(_ option: SocketOption) throws(IOError) {
         try core.checkShard(.setOption)
         try core.transport.setOption(option)
+    }
+
+    /// Reads an option of the socket.
+    ///
+    /// - Throws: `.closed` after the end, `.wrongShard`, and what getsockopt(2) says.
+    public func option(_ key: SocketOption.Key) throws(IOError) -> SocketOption {
+        try core.checkShard(.readOption)
+        return try core.transport.option(key)
     }
 
     /// Sets how much may wait to be sent, in bytes of pinned memory: `write` suspends above `high` until
@@ -150,6 +159,7 @@ public struct Connection: Sendable {
     /// - Throws: `.closed` when the connection has ended, `.wrongShard`.
     public func finish() throws(IOError) {
         try core.checkShard(.shutdown)
+        try core.checkWritable(.shutdown)
         guard !core.transport.isClosing else { throw core.endError(.shutdown) }
         core.transport.writeEOF()
     }

@@ -25,6 +25,8 @@ final class ConnectionCore: @unchecked Sendable {
     private var closer: Waiter?
     /// The task that is watched for cancellation as a whole; zero for none.
     private var owner: UInt = 0
+    /// Its handler began inside of a scope with a deadline, which is counted on this loop too.
+    private var isInScope = false
     /// What came first and was not taken: the usual case needs no queue.
     @safe @exclusivity(unchecked) private var first: ReceivedBytes?
     /// The transport holds what came after it.
@@ -88,6 +90,8 @@ final class ConnectionCore: @unchecked Sendable {
         static let writingPaused = Condition(rawValue: 16)
         /// `close` or `abort` was called.
         static let closing = Condition(rawValue: 32)
+        /// Nothing can come in: it is the writing end of a pipe.
+        static let outputOnly = Condition(rawValue: 64)
     }
 
     /// Why nothing works any more.
@@ -142,13 +146,23 @@ final class ConnectionCore: @unchecked Sendable {
     func beginRead(timeout: Duration?) throws(IOError) -> ReadStep {
         if !condition.isEmpty, try isReadOver() { return .over }
         // Before the task suspends: on the way there it may leave the shard, and bytes may come.
-        reader.begin(timeout: timeout)
-        return timeout == nil && isOwner ? .byOwner : .watched
+        guard timeout == nil, isOwner, shard.state.deadlineScopeCount == 0 else {
+            return beginWatched(timeout)
+        }
+        reader.begin()
+        return .byOwner
+    }
+
+    @inline(never)
+    private func beginWatched(_ timeout: Duration?) -> ReadStep {
+        reader.begin(timeout: timeout, before: DeadlineScope.current)
+        return .watched
     }
 
     /// Off the fast path: the connection ends, drains, or is cancelled.
     private func isReadOver() throws(IOError) -> Bool {
         if condition.contains(.closing) { throw endError(.receive) }
+        if condition.contains(.outputOnly) { throw wrongDirection(.receive) }
         if condition.contains(.inputEnded) { return true }
         if condition.contains(.draining), !hasUnansweredInput, !condition.contains(.lost) {
             return true
@@ -227,9 +241,28 @@ final class ConnectionCore: @unchecked Sendable {
 
     @inline(__always)
     private func queued(_ isQueued: Bool) throws(IOError) -> Bool {
-        guard isQueued else { throw endError(.write) }
+        guard isQueued else { throw writeError() }
         hasUnansweredInput = false
         return !condition.contains(.writingPaused)
+    }
+
+    @inline(never)
+    private func writeError() -> IOError {
+        transport.isWritable ? endError(.write) : wrongDirection(.write)
+    }
+
+    /// Throws for the reading end of a pipe.
+    func checkWritable(_ operation: IOError.Operation) throws(IOError) {
+        if !transport.isWritable { throw wrongDirection(operation) }
+    }
+
+    private func wrongDirection(_ operation: IOError.Operation) -> IOError {
+        let end = transport.isWritable ? "writing" : "reading"
+        return IOError(
+            operation,
+            reason: .wrongDirection,
+            detail: "this is the \(end) end of a pipe"
+        )
     }
 
     /// Waits until less waits to be sent.
@@ -245,6 +278,27 @@ final class ConnectionCore: @unchecked Sendable {
         await waiter.wait(timeout: timeout, isCancelledElsewhere: isOwner)
         try shard.check(waiter.finish(), .write)
         if condition.contains(.lost) { throw endError(.write) }
+    }
+
+    /// Keeps other tasks from writing, until `endHold`: they get `.busy`.
+    func holdWriting() throws(IOError) {
+        try checkWriting()
+        if condition.contains(.cancelled) { throw IOError(.write, reason: .cancelled) }
+        let waiter = writer ?? Waiter(loop: loop)
+        writer = waiter
+        // Safety: `writer` holds it as long as this object lives.
+        unsafe knownWriter = .passUnretained(waiter)
+        guard !waiter.isBusy else { throw busy(.write) }
+        waiter.begin(timeout: nil, before: nil)
+    }
+
+    /// Lets others write again.
+    ///
+    /// - Throws: `.cancelled` when the owner was cancelled meanwhile, `.wrongShard`.
+    func endHold() throws(IOError) {
+        writer?.resume()
+        guard let outcome = writer?.finish() else { return }
+        try shard.check(outcome, .write)
     }
 
     /// Waits until everything that was written was sent, or cannot be.
@@ -269,6 +323,16 @@ final class ConnectionCore: @unchecked Sendable {
     /// The calling task handles this connection from here on; its cancellation comes by `cancelOwner`.
     func begin() {
         owner = cu_current_task()
+        guard DeadlineScope.current != nil else { return }
+        isInScope = true
+        shard.state.deadlineScopeCount += 1
+    }
+
+    private func disown() {
+        owner = 0
+        guard isInScope else { return }
+        isInScope = false
+        shard.state.deadlineScopeCount -= 1
     }
 
     /// Runs what handles this connection, watching its task for cancellation as a whole; the connection
@@ -340,7 +404,7 @@ final class ConnectionCore: @unchecked Sendable {
     /// > Thread: Any thread: a task whose shard has ended goes on elsewhere.
     func end(onLateError: @escaping @Sendable (IOError) -> Void) {
         guard isOnShard else { return loop.perform { [self] in end(onLateError: onLateError) } }
-        owner = 0
+        disown()
         if condition.contains(.lost) { return endInput() }
         self.onLateError = onLateError
         close()
@@ -351,7 +415,7 @@ final class ConnectionCore: @unchecked Sendable {
     /// > Thread: As of `end`.
     func endThrown() {
         guard isOnShard else { return loop.perform(endThrown) }
-        owner = 0
+        disown()
         abort()
     }
 
@@ -365,6 +429,9 @@ extension ConnectionCore: StreamHandler {
     func connectionMade(_ transport: StreamTransport) {
         keptTransport = transport
         unsafe made = .passUnretained(transport)
+        if !transport.isReadable { condition.insert(.outputOnly) }
+        // What comes through a pipe is no request: its end would be a lie while the other end writes.
+        if transport.isPiped { condition.remove(.draining) }
     }
 
     @usableFromInline
@@ -417,6 +484,10 @@ extension ConnectionCore: StreamHandler {
     /// A connection without a request under way ends at once: its reader is told that nothing comes.
     @usableFromInline
     func drainStarted(on transport: StreamTransport) {
+        if transport.isPiped {
+            if shard.state.areHandlersOver || shard.state.isOver { close() }
+            return
+        }
         condition.insert(.draining)
         if shard.state.isOver { return close() }
         if !hasUnansweredInput { reader.resume() }

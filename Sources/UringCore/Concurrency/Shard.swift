@@ -68,17 +68,34 @@ public final class Shard: Sendable {
 
     /// Waits for a time on this shard's own timers; no other thread takes part.
     ///
-    /// (`Task.sleep` uses a timer of the global pool and comes back by the inbox.)
+    /// (`Task.sleep` uses a timer of the global pool and comes back by the inbox: 43 µs of the loop's
+    /// CPU where this takes less than one. It ends with its task's cancellation, but knows nothing of
+    /// `withDeadline`.)
     ///
-    /// - Throws: `.cancelled`, `.wrongShard`.
+    /// - Parameter duration: zero or less lets the shard's other jobs and completions run once.
+    /// - Throws: `.cancelled`, `.deadlineExceeded` of an enclosing `withDeadline`, `.wrongShard`.
     public func sleep(for duration: Duration) async throws(IOError) {
         try check(.sleep)
         guard !state.isOver else { throw IOError(.sleep, reason: .closed) }
+        let isCut = DeadlineScope.current.map { $0 < Deadline.after(duration) } ?? false
         let waiter = Waiter(loop: loop)
         await waiter.wait(timeout: duration, isCancelledElsewhere: false)
         let outcome = waiter.finish()
-        if outcome == .deadlineExceeded { return }
+        if outcome == .deadlineExceeded, !isCut { return }
         try check(outcome, .sleep)
+    }
+
+    /// Waits for what a callback on this shard brings about; the shard's end ends the wait too.
+    func park(_ waiter: Waiter) async -> Waiter.Outcome {
+        guard !state.isOver else { return .ended }
+        let number = state.parked.add(waiter)
+        await waiter.wait(timeout: nil, isCancelledElsewhere: false)
+        if isCurrent {
+            state.parked.remove(number)
+        } else {
+            loop.callSoonThreadsafe { [state] in state.parked.remove(number) }
+        }
+        return waiter.finish()
     }
 
     func check(_ operation: IOError.Operation) throws(IOError) {

@@ -47,14 +47,21 @@
         if case .idle = state { false } else { true }
     }
 
+    /// A wait is under way that nothing has ended yet.
+    var isWaiting: Bool {
+        if case .waiting = state { true } else { false }
+    }
+
     /// Waits for `resume`; `finish` must follow, and tells how it ended.
+    ///
+    /// The deadline of the task's innermost `withDeadline` counts as well.
     ///
     /// - Parameters:
     ///   - timeout: how long at most.
     ///   - isCancelledElsewhere: somebody else already watches this task for cancellation and will call
     ///     `resume(.cancelled)`; that saves registering a handler for each wait.
     func wait(timeout: Duration?, isCancelledElsewhere: Bool) async {
-        begin(timeout: timeout)
+        begin(timeout: timeout, before: DeadlineScope.current)
         await end(isCancelledElsewhere: isCancelledElsewhere)
     }
 
@@ -65,11 +72,26 @@
     /// Not first where the task suspends: on its way there an actor's task leaves the shard for a
     /// moment, and what happens meanwhile must not be lost.
     @inline(__always)
-    func begin(timeout: Duration?) {
+    func begin() {
         precondition(!isBusy, "one task waits at a time")
         state = .waiting
         number &+= 1
-        if let timeout { timer = loop.addTimer(after: timeout, .target(self, tag: 0)) }
+    }
+
+    /// The same, for a time at most.
+    func begin(timeout: Duration?, before deadline: Deadline?) {
+        begin()
+        if let deadline {
+            setTimer(timeout: timeout, before: deadline)
+        } else if let timeout {
+            timer = loop.addTimer(after: timeout, .target(self, tag: 0))
+        }
+    }
+
+    @inline(never)
+    private func setTimer(timeout: Duration?, before deadline: Deadline) {
+        let end = timeout.map { min(deadline, Deadline.after($0)) } ?? deadline
+        timer = loop.addTimer(at: end.nanoseconds, .target(self, tag: 0))
     }
 
     /// Suspends until the wait ends.

@@ -44,6 +44,11 @@ public struct Configuration: Sendable {
     /// through exec(2): a program that starts others and minds that takes this off, or gives its
     /// children SIG_DFL.
     public var ignoresBrokenPipes = true
+    /// The threads for blocking work that the shards share: `Shard.runInExecutor`, and the resolution of
+    /// names.
+    public var blocking = BlockingLimits()
+    /// Finds the addresses of names that shards connect to.
+    public var resolver: any Resolver = SystemResolver()
     /// How often a handler that threw is called again.
     public var restarts = RestartPolicy()
     /// Told of loops that stall, on a thread of the supervisor's; nil logs a warning.
@@ -129,6 +134,11 @@ public struct Configuration: Sendable {
     }
 
     private mutating func readLoad(_ reader: SettingReader) throws(ConfigurationError) {
+        loop.limits.operationsPerFileMax = try reader.integer(
+            .inFlightPerDescriptor,
+            default: 64,
+            in: 1...65_536
+        )
         loop.limits.connectionsMax = try reader.integer(
             .connectionsMax,
             default: 0,

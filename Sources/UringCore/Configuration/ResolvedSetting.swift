@@ -42,6 +42,7 @@ extension Configuration {
         case .submissionPollIdle: Self.count(of: loop.submissionPollIdle, in: .milliseconds(1))
         case .spin: Self.count(of: loop.spin, in: .microseconds(1))
         case .zeroCopyThreshold: "\(loop.zeroCopyThreshold)"
+        case .inFlightPerDescriptor: "\(loop.limits.operationsPerFileMax)"
         case .connectionsMax: "\(loop.limits.connectionsMax)"
         case .backlog: "\(backlog)"
         case .balance: balance.rawValue

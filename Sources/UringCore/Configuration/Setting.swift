@@ -18,6 +18,7 @@ enum Setting: String, CaseIterable {
     case submissionPollIdle = "URINGCORE_SQPOLL_IDLE_MS"
     case spin = "URINGCORE_SPIN_US"
     case zeroCopyThreshold = "URINGCORE_ZC_THRESHOLD"
+    case inFlightPerDescriptor = "URINGCORE_INFLIGHT_PER_FD"
     case connectionsMax = "URINGCORE_MAX_CONNECTIONS"
     case backlog = "URINGCORE_BACKLOG"
     case balance = "URINGCORE_BALANCE"

@@ -9,9 +9,9 @@ public final class Listener: Sendable {
     public var address: SocketAddress { group.address }
     /// The shard that it serves on.
     public let shard: Shard
-    private let group: ListenerGroup
-    private let options: StreamOptions
-    private let kind: StreamKind
+    let group: ListenerGroup
+    let options: StreamOptions
+    let kind: StreamKind
 
     init(shard: Shard, group: ListenerGroup, options: StreamOptions) {
         self.shard = shard
@@ -32,8 +32,9 @@ public final class Listener: Sendable {
     ///   - onConnectionError: called on the shard with what ended a connection before its time; by
     ///     default it is logged at level debug.
     ///   - handler: runs on this shard, once for each connection.
-    /// - Throws: `.cancelled`; `.busy` when this shard serves the address already; `.closed` when the
-    ///   server drains already; `.wrongShard`.
+    /// - Throws: `.cancelled`; `.deadlineExceeded` of an enclosing `Shard.withDeadline`, which its handlers
+    ///   have as well; `.busy` when this shard serves the address already; `.closed` when the server drains
+    ///   already; `.wrongShard`.
     public func serve(
         onConnectionError: (@Sendable (any Error) -> Void)? = nil,
         _ handler: @escaping @Sendable (Connection) async throws -> Void
@@ -94,6 +95,7 @@ public final class Listener: Sendable {
         switch ended {
         case .drained, nil: return
         case .cancelled: throw IOError(.accept, reason: .cancelled)
+        case .deadlineExceeded: throw IOError(.accept, reason: .deadlineExceeded)
         case .closed: throw Runtime.ended(shard, .accept)
         }
     }
@@ -128,15 +130,16 @@ public final class Listener: Sendable {
 
     // MARK: Accepting
 
-    private func begin(
+    func begin(
         _ session: ServeSession,
+        isHeldUp: (() -> Bool)? = nil,
         _ take: @escaping (Descriptor) throws -> Void
     ) throws(IOError) {
         try shard.check(.accept)
         guard !shard.isDrainingHere else {
             throw IOError(.accept, reason: .closed, detail: "the server drains")
         }
-        try group.beginServing(on: shard, take)
+        try group.beginServing(on: shard, isHeldUp: isHeldUp, take)
         session.number = shard.state.sessions.add(session)
         shard.state.hasServed = true
     }

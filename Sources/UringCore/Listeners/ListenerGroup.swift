@@ -48,10 +48,12 @@ final class ListenerGroup: Sendable {
     ///
     /// - Parameters:
     ///   - shard: the caller's.
+    ///   - isHeldUp: asked before each accept of the shard's own; while it holds nothing is accepted.
     ///   - take: gets each connection as a descriptor that it owns.
     /// - Throws: `.busy` when the shard serves this address already, `.closed` after the drain began.
     func beginServing(
         on shard: Shard,
+        isHeldUp: (() -> Bool)? = nil,
         _ take: @escaping (Descriptor) throws -> Void
     ) throws(IOError) {
         let share = shares[shard.index]
@@ -59,7 +61,7 @@ final class ListenerGroup: Sendable {
             throw IOError(.accept, reason: .busy, detail: "\(shard) serves \(address) already")
         }
         // First: whoever gives a socket up looks for one that serves, after that.
-        share.begin(take)
+        share.begin(isHeldUp: isHeldUp, take)
         do throws(IOError) {
             if let socket = try claim(for: shard) { accept(on: socket, by: shard) }
         } catch {
@@ -117,7 +119,7 @@ final class ListenerGroup: Sendable {
 
     // The shard outlives its loop, which keeps what accepts; this group need not.
     private func accept(on socket: ListeningSocket, by shard: Shard) {
-        let isLimited = balance.connectionsMax > 0
+        let isLimited = balance.connectionsMax > 0 || shares[shard.index].isHeldUp != nil
         let index = shard.index
         shares[shard.index].acceptor = shard.loop.accept(
             on: socket,
@@ -130,7 +132,9 @@ final class ListenerGroup: Sendable {
     }
 
     private func isFull(_ index: Int) -> Bool {
-        balance.isFull(shares[index].shard, among: shares, placement)
+        if shares[index].isHeldUp?() ?? false { return true }
+        guard balance.connectionsMax > 0 else { return false }
+        return balance.isFull(shares[index].shard, among: shares, placement)
     }
 
     private func position(of shard: Shard) -> Int {

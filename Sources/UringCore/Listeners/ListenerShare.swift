@@ -9,6 +9,8 @@ final class ListenerShare: @unchecked Sendable {
     let shard: Shard
     /// What takes connections; nil while the shard does not serve.
     private(set) var take: ((Descriptor) throws -> Void)?
+    /// Whoever takes them has as many as it wants for now; asked before each accept.
+    private(set) var isHeldUp: (() -> Bool)?
     /// What accepts here; nil while another shard does.
     var acceptor: StreamListener?
     // Relaxed: hints for the choice of a shard; the hand-over itself goes through the inbox.
@@ -26,13 +28,15 @@ final class ListenerShare: @unchecked Sendable {
         shard.loop.heartbeat.openConnections &+ underWay.load(ordering: .relaxed)
     }
 
-    func begin(_ take: @escaping (Descriptor) throws -> Void) {
+    func begin(isHeldUp: (() -> Bool)?, _ take: @escaping (Descriptor) throws -> Void) {
         self.take = take
+        self.isHeldUp = isHeldUp
         serves.store(true, ordering: .relaxed)
     }
 
     func end() {
         take = nil
+        isHeldUp = nil
         serves.store(false, ordering: .relaxed)
     }
 

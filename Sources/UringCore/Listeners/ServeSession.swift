@@ -10,6 +10,8 @@ final class ServeSession: @unchecked Sendable {
     enum End {
         case drained
         case cancelled
+        /// The deadline of the serving task has passed.
+        case deadlineExceeded
         /// The shard ends.
         case closed
     }
@@ -29,6 +31,9 @@ final class ServeSession: @unchecked Sendable {
     /// No connection waits to be handled.
     var isEmpty: Bool { accepted.isEmpty }
 
+    /// Connections that stand and wait to be handled.
+    var waitingCount: Int { accepted.count }
+
     /// A connection stands.
     func append(_ connection: ConnectionCore) {
         accepted.append(connection)
@@ -43,8 +48,32 @@ final class ServeSession: @unchecked Sendable {
             if let connection = accepted.popFirst() { return connection }
             if ended != nil { return nil }
             await waiter.wait(timeout: nil, isCancelledElsewhere: true)
-            guard waiter.finish() == .ready else { return nil }
+            switch waiter.finish() {
+            case .ready: continue
+            case .deadlineExceeded: end(.deadlineExceeded)
+            case .cancelled, .elsewhere, .ended: return nil
+            }
         }
+    }
+
+    /// The next connection, for a task that comes for one at a time; nil when no more will come.
+    ///
+    /// - Throws: `.busy` when another task waits; what ended this wait: the session goes on.
+    func nextWatched(_ shard: Shard) async throws(IOError) -> ConnectionCore? {
+        while true {
+            if let connection = accepted.popFirst() { return connection }
+            if ended != nil { return nil }
+            guard !waiter.isBusy else {
+                throw IOError(.accept, reason: .busy, detail: "another task waits for the same")
+            }
+            await waiter.wait(timeout: nil, isCancelledElsewhere: false)
+            try shard.check(waiter.finish(), .accept)
+        }
+    }
+
+    /// Resets what nobody came for.
+    func abortAll() {
+        while let connection = accepted.popFirst() { connection.abort() }
     }
 
     /// No more connections come.

@@ -100,7 +100,11 @@ extension RunCoordinator {
     }
 
     private func thread(_ index: Int, _ cpu: Int?, _ options: LoopOptions) -> ShardThread {
-        ShardThread(
+        var options = options
+        if options.offload == nil {
+            options.offload = { [blocking = runtime.blocking] in blocking.run($0) }
+        }
+        return ShardThread(
             index: index,
             cpu: cpu,
             runtime: runtime,

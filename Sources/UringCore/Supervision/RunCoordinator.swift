@@ -53,12 +53,14 @@ struct RunCoordinator {
             endWatch = try place.watch(runtime, clocks: clocks, report: report)
         } catch {
             await stop()
+            runtime.blocking.close()
             return .signalsUnavailable(cause: error)
         }
         startHandlers()
         if drainWasRequested { beginDrain("it was asked to") }
         await awaitHandlers()
         await stop()
+        await endBlockingWork()
         endWatch()
         for takeBack in timers { takeBack() }
         return failure
@@ -158,6 +160,22 @@ struct RunCoordinator {
     private mutating func stop() async {
         await stopShards()
         runtime.end(hanging: Set(handlers.keys))
+    }
+
+    /// Waits for the blocking work that is under way; what has not begun is dropped.
+    private func endBlockingWork() async {
+        let (ends, end) = AsyncStream.makeStream(of: Bool.self)
+        runtime.blocking.close { end.yield(true) }
+        let takeBack = place.call(after: runtime.configuration.cancellationGrace) {
+            end.yield(false)
+        }
+        var iterator = ends.makeAsyncIterator()
+        if await iterator.next(isolation: nil) == false {
+            logger.warning(
+                "blocking work goes on after the run: \(runtime.blocking.counters.threads) threads"
+            )
+        }
+        takeBack()
     }
 
     /// Stops the shards whose handlers have ended, and waits for their threads.

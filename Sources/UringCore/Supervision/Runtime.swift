@@ -11,13 +11,24 @@ final class Runtime: Sendable {
     let configuration: Configuration
     let logger: Logger
     let registry: ListenerRegistry
+    /// For work that would block a shard.
+    let blocking: BlockingPool
+    let datagrams = DatagramRegistry()
     private let started = Mutex<[Shard]>([])
 
-    init(plan: CorePlan, cpus: [Int?], configuration: Configuration, logger: Logger) {
+    /// Without a pool for blocking work it makes one of the configuration's limits, which were checked.
+    init(
+        plan: CorePlan,
+        cpus: [Int?],
+        configuration: Configuration,
+        logger: Logger,
+        blocking: BlockingPool? = nil
+    ) {
         self.plan = plan
         self.cpus = cpus
         self.configuration = configuration
         self.logger = logger
+        self.blocking = blocking ?? BlockingPool(checked: configuration.blocking)
         let balance = Balance(
             policy: configuration.balance,
             connectionsMax: configuration.loop.limits.connectionsMax

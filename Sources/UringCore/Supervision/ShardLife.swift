@@ -41,8 +41,10 @@ struct ShardLife {
     /// drain's limit.
     func beginFinish() {
         shard.beginDrain()
+        shard.state.endLeftovers()
         // Once more, for what was opened since the drain began.
         shard.loop.drain()
+        shard.loop.closeFiles()
         shard.loop.callAt(shard.endOfDrain) { [lateness] in lateness.isLate = true }
     }
 

@@ -13,7 +13,7 @@ final class SignalEvents: Sendable {
 
     private let events: Mutex<[Event]>
 
-    /// Catches signals.
+    /// Catches signals, each alone.
     ///
     /// - Throws: EBUSY when one is watched already in this process, EINVAL for one that cannot be caught.
     init(_ signals: [Int32]) throws(IOError) {
@@ -35,7 +35,7 @@ final class SignalEvents: Sendable {
 
     private static func catching(_ signal: Int32) throws(IOError) -> Event {
         let waker = try EventDescriptorWaker()
-        let result = cu_catch_signal(signal, waker.descriptor.rawValue)
+        let result = cu_catch_signal(signal, waker.descriptor.rawValue, true)
         guard result == 0 else {
             throw IOError(.watchSignal, errno: Errno(result: result), detail: "signal \(signal)")
         }
@@ -62,6 +62,8 @@ final class SignalEvents: Sendable {
     }
 
     private static func release(_ events: [Event]) {
-        for event in events { cu_release_signal(event.signal) }
+        for event in events {
+            cu_release_signal(event.signal, event.waker.descriptor.rawValue)
+        }
     }
 }

@@ -42,13 +42,16 @@ package final class SteppedRun {
     ) throws(ConfigurationError) {
         var machine = AvailableResources(affinity: Array(0..<shardCount))
         machine.lockedMemory = .init(limitBytes: nil, isExempt: true)
+        try configuration.blocking.check()
+        let place = SteppedPlace(callAfter: callAfter)
         runtime = Runtime(
             plan: try CorePlan(configuration, on: machine),
             cpus: Array(repeating: nil, count: shardCount),
             configuration: configuration,
-            logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+            logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() },
+            blocking: place.makeBlockingPool(configuration.blocking)
         )
-        place = SteppedPlace(callAfter: callAfter)
+        self.place = place
         self.makeLoop = makeLoop
         (events, continuation) = AsyncStream.makeStream(of: ShardEvent.self)
     }
@@ -135,6 +138,15 @@ private final class SteppedPlace: RunPlace, @unchecked Sendable {
     }
 
     func pause(for duration: Duration) async {}
+
+    /// A pool whose threads are events of the caller's: one does what there is, and ends.
+    func makeBlockingPool(_ limits: BlockingLimits) -> BlockingPool {
+        var limits = limits
+        limits.idleTimeout = .zero
+        return BlockingPool(checked: limits) { [unowned self] (body) throws(IOError) in
+            callAfter(0, body)
+        }
+    }
 
     func call(
         after duration: Duration,

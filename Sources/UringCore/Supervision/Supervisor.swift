@@ -58,6 +58,7 @@ public final class Supervisor: Sendable {
                 accepted: bad.accepted
             )
         }
+        try configuration.blocking.check()
         let plan = try CorePlan(configuration)
         self.init(
             configuration: configuration,

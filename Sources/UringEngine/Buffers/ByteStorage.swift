@@ -35,6 +35,15 @@
         unsafe self.pool = nil
     }
 
+    /// Allocates a heap block that begins at a multiple of `alignment`, a power of two.
+    init(heapBytes byteCount: Int, alignment: Int) {
+        precondition(byteCount > 0 && byteCount <= Int32.max, "a block has 1 byte to 2 GiB")
+        unsafe self.base = .allocate(byteCount: byteCount, alignment: alignment)
+        self.capacity = Int32(byteCount)
+        self.buffer = .none
+        unsafe self.pool = nil
+    }
+
     deinit {
         if let pool = unsafe pool {
             unsafe pool._withUnsafeGuaranteedRef { $0.takeBack(buffer) }

@@ -25,6 +25,14 @@
         self.count = Int32(truncatingIfNeeded: slice.count)
     }
 
+    /// Takes over memory of which the first `byteCount` bytes are filled.
+    init(_ storage: consuming ByteStorage, byteCount: Int) {
+        precondition(byteCount <= Int(storage.capacity), "the bytes lie within their memory")
+        self.storage = storage
+        self.offset = 0
+        self.count = Int32(truncatingIfNeeded: byteCount)
+    }
+
     /// Copies bytes to the heap.
     package init(copying bytes: UnsafeRawBufferPointer) {
         self.storage = ByteStorage(heapBytes: max(bytes.count, 1))

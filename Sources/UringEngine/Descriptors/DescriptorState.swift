@@ -22,4 +22,6 @@ package enum CloseMode: Hashable, Sendable {
     case reset
     /// The descriptor belongs to somebody else and stays open.
     case letGo
+    /// The same, and the driver has let go of it already: its number may be another's by now.
+    case wasLetGo
 }

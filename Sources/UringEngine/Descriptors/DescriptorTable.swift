@@ -111,6 +111,17 @@ package final class DescriptorTable {
         @inline(__always) _modify { yield &slots[index] }
     }
 
+    /// Whether somebody here has a descriptor, apart from those who have let go of it and wait for the
+    /// kernel alone; it looks at every slot.
+    package func holds(_ descriptor: Descriptor) -> Bool {
+        var isHeld = false
+        visitAll { index in
+            let slot = slots[index]
+            if slot.descriptor == descriptor, slot.state != .reaping(.wasLetGo) { isHeld = true }
+        }
+        return isHeld
+    }
+
     /// Calls `visit` for every slot in use.
     ///
     /// `visit` may begin closes, and must not add descriptors.

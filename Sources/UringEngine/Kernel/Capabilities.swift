@@ -14,6 +14,10 @@ package struct Capabilities: Hashable, Sendable {
     package var multishotPoll = false
     /// A send can leave its bytes where they are, and tells later when it no longer reads them.
     package var zeroCopySend = false
+    /// One receive of messages hands over many, each in a buffer behind its head (`MessageLayout`).
+    package var multishotReceiveMessage = false
+    /// One read of a pipe hands over many buffers until its terminal completion.
+    package var multishotRead = false
 
     /// Describes a driver that can do nothing special.
     package init() {}
@@ -38,6 +42,10 @@ public enum KernelFeature: String, Hashable, Sendable, CaseIterable {
     case multishotReceive = "multishot_recv"
     /// Multishot poll.
     case multishotPoll = "multishot_poll"
+    /// Multishot receive of datagrams.
+    case multishotReceiveMessage = "multishot_recvmsg"
+    /// Multishot read, of pipes.
+    case multishotRead = "multishot_read"
     /// The kernel's own total for a multishot receive.
     case receiveBudget = "recv_budget"
     /// Sends without a copy.
@@ -48,4 +56,10 @@ public enum KernelFeature: String, Hashable, Sendable, CaseIterable {
     case noIOWait = "no_iowait"
     /// A cap on the kernel's worker threads for calls that block.
     case workerCap = "worker_cap"
+    /// Operations on files and paths; without them they are done by blocking calls elsewhere.
+    case fileOperations = "file_ops"
+    /// Registered memory for reads and writes of files.
+    case fixedBuffers = "fixed_buffers"
+    /// A table of registered files.
+    case registeredFiles = "registered_files"
 }

@@ -23,28 +23,6 @@ package struct PollEvents: OptionSet, Hashable, Sendable {
     package static let failed = PollEvents(rawValue: UInt32(POLLERR))
 }
 
-/// A socket option, typed.
-///
-/// > Thread: Any thread.
-public enum SocketOption: Hashable, Sendable {
-    /// SO_REUSEADDR.
-    case reuseAddress(Bool)
-    /// SO_REUSEPORT.
-    case reusePort(Bool)
-    /// TCP_NODELAY.
-    case noDelay(Bool)
-    /// IPV6_V6ONLY.
-    case onlyIPv6(Bool)
-    /// SO_KEEPALIVE.
-    case keepAlive(Bool)
-    /// SO_SNDBUF, in bytes; the kernel doubles it.
-    case sendBufferBytes(Int)
-    /// SO_RCVBUF, in bytes; the kernel doubles it.
-    case receiveBufferBytes(Int)
-    /// SO_LINGER with zero seconds: closing resets the connection.
-    case resetOnClose
-}
-
 /// Which direction of a socket to end.
 ///
 /// > Thread: Any thread.

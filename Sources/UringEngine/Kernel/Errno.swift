@@ -70,6 +70,8 @@ extension Errno {
     public static let notConnected = Errno(rawValue: ENOTCONN)
     /// Permission denied.
     public static let permissionDenied = Errno(rawValue: EACCES)
+    /// Protocol not available: there is no such option.
+    public static let noSuchOption = Errno(rawValue: ENOPROTOOPT)
     /// Protocol wrong type for socket.
     public static let wrongProtocolType = Errno(rawValue: EPROTOTYPE)
     /// Operation not permitted.
@@ -84,6 +86,27 @@ extension Errno {
     public static let tooManyFilesInSystem = Errno(rawValue: ENFILE)
     /// Too many open files in the process.
     public static let tooManyFiles = Errno(rawValue: EMFILE)
+}
+
+extension Errno {
+    // What files add.
+
+    /// Disk quota exceeded.
+    public static let quotaExceeded = Errno(rawValue: EDQUOT)
+    /// File too large.
+    public static let fileTooLarge = Errno(rawValue: EFBIG)
+    /// Input/output error.
+    public static let inputOutput = Errno(rawValue: EIO)
+    /// Is a directory.
+    public static let isDirectory = Errno(rawValue: EISDIR)
+    /// File name too long.
+    public static let nameTooLong = Errno(rawValue: ENAMETOOLONG)
+    /// No space left on device.
+    public static let noSpace = Errno(rawValue: ENOSPC)
+    /// Not a directory.
+    public static let notDirectory = Errno(rawValue: ENOTDIR)
+    /// Directory not empty.
+    public static let notEmpty = Errno(rawValue: ENOTEMPTY)
 }
 
 extension Errno: CustomStringConvertible {

@@ -47,23 +47,36 @@ extension IOError {
     /// The verbs that can fail.
     public enum Operation: String, Hashable, Sendable {
         case accept
+        case adoptDescriptor = "adopt descriptor"
+        case allocate
         case bind
         case close
+        case closeFile = "close file"
         case connect
         case inspectFile = "inspect file"
+        case listDirectory = "list directory"
         case listen
         case lock
+        case makeDirectory = "make directory"
         case makeLoop = "make loop"
         case mapMemory = "map memory"
+        case openFile = "open file"
+        case openPipe = "open pipe"
         case openSocket = "open socket"
         case parseAddress = "parse address"
         case poll
         case post
         case readAddress = "read address"
+        case readOption = "read option"
+        case readFile = "read file"
         case receive
         case registerBuffers = "register buffers"
         case removeFile = "remove file"
+        case renameFile = "rename file"
+        case resolve = "resolve name"
+        case runInExecutor = "run in executor"
         case send
+        case sendFile = "send file"
         case setOption = "set option"
         case setPermissions = "set permissions"
         case setUpDriver = "set up driver"
@@ -72,9 +85,15 @@ extension IOError {
         case startThread = "start thread"
         case submit
         case shutdown
+        case syncFile = "sync file"
+        case truncateFile = "truncate file"
+        case signalProcess = "signal process"
+        case spawn
         case wait
+        case waitForProcess = "wait for process"
         case watchSignal = "watch signal"
         case write
+        case writeFile = "write file"
     }
 
     /// Why an operation failed.
@@ -93,8 +112,20 @@ extension IOError {
         case invalidArgument
         /// Another task waits for the same already.
         case busy
+        /// A file ends before what was asked for.
+        case truncated
         /// Used from elsewhere than the shard it lives on.
         case wrongShard
+        /// What came is longer than is accepted; `detail` says how long it may be.
+        case tooLong
+        /// A name leads to no address.
+        case nameNotResolved(NameFailure)
+        /// The descriptor is of a kind that this does not work with; `detail` says what does.
+        case wrongKind
+        /// A stream that goes the other way only.
+        case wrongDirection
+        /// More came than the program set as the most.
+        case limitExceeded
     }
 }
 
@@ -109,7 +140,13 @@ extension IOError.Reason: CustomStringConvertible {
         case .peerGone: "the peer is gone"
         case .invalidArgument: "invalid argument"
         case .busy: "busy"
+        case .truncated: "the file ends early"
         case .wrongShard: "used outside its shard"
+        case .tooLong: "too long"
+        case .nameNotResolved(let failure): failure.description
+        case .wrongKind: "wrong kind of descriptor"
+        case .wrongDirection: "wrong direction"
+        case .limitExceeded: "limit exceeded"
         }
     }
 }

@@ -9,7 +9,7 @@ package import CUring
 /// > Thread: On-loop only, `waker` excepted.
 /// > Ownership: Memory passed to an operation stays valid and unmoved until the terminal
 /// > completion.
-package protocol KernelDriver: AnyObject, SocketControl {
+package protocol KernelDriver: AnyObject, SocketControl, StreamControl {
     // MARK: What it is
 
     /// One line for logs: the driver, its set-up rung, what is off.
@@ -91,6 +91,78 @@ package protocol KernelDriver: AnyObject, SocketControl {
     /// running.
     func cancel(_ token: OperationToken, target: OperationToken)
 
+    // MARK: Datagrams
+
+    /// Receives datagrams into pool buffers.
+    ///
+    /// With `multishotReceiveMessage` each lies in its buffer as `MessageLayout` says, with `message`'s
+    /// room for sender and control data; the result counts all of it. Without, the buffer holds one
+    /// datagram's bytes, which the result counts; an empty one has no buffer, and sender, control data
+    /// and flags are in `message`. `message` stays valid until the terminal completion.
+    func receiveMessage(
+        _ token: OperationToken,
+        from descriptor: Descriptor,
+        message: UnsafeMutablePointer<cu_message>,
+        waitForReadiness: Bool
+    )
+    /// Sends one datagram at once, or bytes that the kernel cuts into segments; it never waits.
+    ///
+    /// - Returns: how many bytes went, or a negative errno: EAGAIN while there is no room.
+    func trySend(_ datagram: OutgoingDatagram, on descriptor: Descriptor) -> Int32
+
+    // MARK: Files
+
+    /// Begins an operation on a file or a path.
+    ///
+    /// - Returns: false, with nothing begun, for an operation that this driver cannot give to its
+    ///   kernel; the loop then has it done elsewhere.
+    func perform(_ token: OperationToken, _ request: FileRequest) -> Bool
+    /// Registers the memory that reads and writes will mostly use, so that the kernel need not look
+    /// it up each time. Called once, before the first of them.
+    ///
+    /// - Returns: why that is not so, or nil.
+    func registerFileMemory(_ region: PoolRegion) -> Errno?
+    /// Gives an open file a place in the kernel's own table; nil where there is none, or none free.
+    func register(_ descriptor: Descriptor) -> RegisteredPlace?
+    /// Takes a file out of that table. Nothing is in flight on it, and its descriptor is still open.
+    func unregister(_ place: RegisteredPlace)
+
+    // MARK: Pipes and terminals
+
+    /// Reads what a pipe or a terminal has into pool buffers; the descriptor is non-blocking.
+    ///
+    /// A multishot goes on until its terminal completion where `multishotRead` is there, without a
+    /// budget of the kernel's; anything else is over with its first buffer, or, where the driver reads
+    /// itself, with `byteBudget`. EAGAIN means that readiness has to be polled for first.
+    func readStream(
+        _ token: OperationToken,
+        from descriptor: Descriptor,
+        byteBudget: Int,
+        isMultishot: Bool
+    )
+    /// Writes one run of bytes to a pipe or a terminal. The result may be short.
+    ///
+    /// It may raise SIGPIPE on the calling thread, or on that of a later wait: who writes has it
+    /// blocked or ignored.
+    func writeStream(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        bytes: UnsafeRawBufferPointer
+    )
+
+    // MARK: Being driven by another loop
+
+    /// A descriptor that is readable while there is something to wait or reap for, a wake included; nil
+    /// where there is none. The driver owns it, and gives the same each time.
+    ///
+    /// - Throws: EMFILE and others as errors of `.setUpDriver`.
+    func turnDescriptor() throws(IOError) -> Descriptor?
+    /// Takes the readiness of `turnDescriptor` back, before what it told of is done.
+    func beginTurn()
+    /// Something is to be done that `turnDescriptor` does not tell of: the driver must be called again
+    /// before anybody waits for that.
+    var needsAnotherTurn: Bool { get }
+
     // MARK: Buffers
 
     /// Learns the pool's memory. Called once, before the first receive.
@@ -125,6 +197,26 @@ extension KernelDriver {
         // Safety: as of `send`.
         unsafe send(token, on: descriptor, bytes: bytes)
     }
+
+    /// Says that there is no such thing.
+    package func registerFileMemory(_ region: PoolRegion) -> Errno? { .notSupported }
+
+    /// Has no table.
+    package func register(_ descriptor: Descriptor) -> RegisteredPlace? { nil }
+
+    /// Has no table.
+    package func unregister(_ place: RegisteredPlace) {
+        preconditionFailure("only a registered file is taken out of a table")
+    }
+
+    /// The completions' own, as a rule.
+    package func turnDescriptor() throws(IOError) -> Descriptor? { completionDescriptor }
+
+    /// Does nothing, as a rule.
+    package func beginTurn() {}
+
+    /// Nothing, as a rule.
+    package var needsAnotherTurn: Bool { false }
 
     /// Hands one buffer over.
     package func provide(_ buffer: BufferID) {

@@ -21,7 +21,19 @@ package enum OperationKind: UInt8, Sendable, CaseIterable {
     /// The driver's own business: the waker's poll, self-tests, the drain at the end. Never handed
     /// to the loop.
     case driverOwn
+    /// Datagrams into pool buffers, each with its sender.
+    case receiveMessage = 9
+    /// Any operation on a file or a path but an open.
+    case file = 12
+    /// A file opened; the result is a descriptor.
+    case openFile = 13
+
+    // Pipes and terminals.
+    /// Bytes of a pipe or a terminal into pool buffers.
+    case readStream = 10
+    /// Bytes out to a pipe or a terminal.
+    case writeStream = 11
 
     /// Whether a result of zero or more is a descriptor that somebody must own.
-    package var returnsDescriptor: Bool { self == .accept }
+    package var returnsDescriptor: Bool { self == .accept || self == .openFile }
 }

@@ -15,6 +15,8 @@ package protocol SocketControl {
     func listen(on descriptor: Descriptor, backlog: Int) throws(IOError)
     /// Sets an option.
     func setOption(_ option: SocketOption, on descriptor: Descriptor) throws(IOError)
+    /// Reads an option.
+    func option(_ key: SocketOption.Key, of descriptor: Descriptor) throws(IOError) -> SocketOption
     /// The socket's own address.
     func localAddress(of descriptor: Descriptor) throws(IOError) -> SocketAddress
     /// The peer's address.
@@ -32,6 +34,13 @@ package protocol SocketControl {
     func incomingCPU(of descriptor: Descriptor) -> Int?
     /// Closes a descriptor on which nothing is in flight.
     func close(_ descriptor: Descriptor)
+
+    // MARK: Datagrams
+
+    /// Opens a datagram socket of the address's family, close-on-exec and non-blocking.
+    ///
+    /// `connectAtOnce` connects it: no peer is asked.
+    func openDatagramSocket(for address: SocketAddress) throws(IOError) -> Descriptor
 
     // MARK: Unix sockets
 

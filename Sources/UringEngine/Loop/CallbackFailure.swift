@@ -17,7 +17,13 @@ public struct CallbackFailure {
         case timer
         /// A method of a `StreamHandler`; its connection is aborted.
         case streamHandler = "stream handler"
+        /// A method of a `DatagramHandler`; its endpoint is aborted.
+        case datagramHandler = "datagram handler"
         /// The closure that makes a handler for a new connection; the connection is aborted.
         case handlerFactory = "handler factory"
+        /// A callback of `addReader` or `addWriter`, or its watch, which has ended then.
+        case readiness
+        /// A callback of `addSignalHandler`.
+        case signal
     }
 }

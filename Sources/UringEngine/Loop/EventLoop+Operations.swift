@@ -98,7 +98,9 @@ extension EventLoop {
             // It can fail only where there is no connection to reset.
             try? driver.base.setOption(.resetOnClose, on: descriptor)
             driver.base.close(descriptor)
-        case .letGo: driver.base.letGo(descriptor)
+        // A path's operation has a slot and no descriptor.
+        case .letGo: if descriptor.rawValue >= 0 { driver.base.letGo(descriptor) }
+        case .wasLetGo: break
         }
         if owner.isDirty { dirty.remove(owner) }
         if owner.isStarved { starved.remove(owner) }
@@ -141,8 +143,8 @@ extension EventLoop {
         starved.append(owner)
     }
 
-    /// A descriptor became free, or a connection ended: who waited for that goes on.
-    func resumeAcceptors() {
+    /// A descriptor became free, or a connection ended, or was taken: who waited for that goes on.
+    package func resumeAcceptors() {
         guard !pausedAcceptors.isEmpty else { return }
         let acceptors = pausedAcceptors
         pausedAcceptors.removeAll()

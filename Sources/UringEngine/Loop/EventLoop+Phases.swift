@@ -113,7 +113,7 @@ extension EventLoop {
     /// Decides how long to wait.
     ///
     /// After any answer but `.poll` the inbox knows that the loop is parked.
-    private func park() -> WaitBound {
+    func park() -> WaitBound {
         guard hasNothingToDo else { return .poll }
         if !starved.isEmpty {
             // Those armed again may have nothing to read: the next ones get their turn at the same

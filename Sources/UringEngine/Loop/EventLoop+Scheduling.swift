@@ -38,6 +38,7 @@ extension EventLoop {
     /// - Returns: false when the loop was shut down; then `body` never runs.
     @discardableResult
     public func callSoonThreadsafe(_ body: @escaping @Sendable () throws -> Void) -> Bool {
+        checkProcess()
         switch scheduler.post(.closure(body)) {
         case .refused: return false
         case .queued: return true

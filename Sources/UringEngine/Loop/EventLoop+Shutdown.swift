@@ -41,9 +41,11 @@ extension EventLoop {
         runLastJobs()
         state = .shutDown
         let now = driver.base.now()
-        let leftCount = driver.base.shutDown(graceNanoseconds: end > now ? end - now : 0)
+        let leftCount =
+            driver.base.shutDown(graceNanoseconds: end > now ? end - now : 0) + offloadedCount
         dropTimers()
         sealInbox()
+        endGuardAgainstBrokenPipes()
         if leftCount > 0 {
             options.log("\(leftCount) operations did not end; their memory is kept on purpose")
             keptLoops.withLock { $0.append(self) }
@@ -51,6 +53,7 @@ extension EventLoop {
             endRest()
             pool.orphan()
         }
+        endFileCalls(areKept: leftCount > 0)
         return leftCount
     }
 

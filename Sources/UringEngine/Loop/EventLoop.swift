@@ -42,6 +42,12 @@ public final class EventLoop: @unchecked Sendable {
     let dirty = OwnerQueue()
     let starved = OwnerQueue()
     let quarantine: Quarantine
+    let fileCalls = FileCallTable()
+    /// Made when a file first needs memory.
+    var filePool: BufferPool?
+    var hasTriedFilePool = false
+    /// Calls that another thread carries out.
+    var offloadedCount = 0
     /// How this loop was made.
     public let options: LoopOptions
     let inputCapBytes: Int
@@ -50,7 +56,12 @@ public final class EventLoop: @unchecked Sendable {
     /// A TCP send of as many bytes is made without a copy; `.max` for none.
     @safe @exclusivity(unchecked) var zeroCopyBytesMin = Int.max
     private let identity = LoopIdentity()
+    /// What a pool of this loop knows its thread by.
+    var poolIdentity: AnyObject { identity }
     private let ownerThread = pthread_self()
+    #if DEBUG
+    private let process = getpid()
+    #endif
 
     @safe @exclusivity(unchecked) var batch: CompletionBatch
     @safe @exclusivity(unchecked) var state = State.idle
@@ -61,6 +72,12 @@ public final class EventLoop: @unchecked Sendable {
     @safe @exclusivity(unchecked) var openConnections = 0 {
         didSet { heartbeat.publish(openConnections: openConnections) }
     }
+    /// This loop has SIGPIPE blocked on its thread.
+    var guardsBrokenPipe = false
+    /// Those who wait for a descriptor of somebody else's, by its number.
+    var readinessOwners: [Descriptor: DescriptorOwner] = [:]
+    /// Those who wait for a signal, by its number.
+    var signalOwners: [Int32: DescriptorOwner] = [:]
     /// Listeners that wait for a free descriptor or for a place below the connection limit.
     var pausedAcceptors: [DescriptorOwner] = []
     /// A stale completion is counted and dropped; without this a debug build traps.
@@ -140,7 +157,9 @@ public final class EventLoop: @unchecked Sendable {
     deinit {
         // A loop that was not shut down has no descriptor left (they hold it), but its buffers may
         // be out.
-        if state != .shutDown { pool.orphan() }
+        guard state != .shutDown else { return }
+        pool.orphan()
+        filePool?.orphan()
     }
 
     private func reportLock() throws(IOError) {
@@ -175,9 +194,24 @@ public final class EventLoop: @unchecked Sendable {
     /// Traps when called from another thread.
     @inline(__always)
     package func checkOnLoop() {
+        checkProcess()
         // Safety: the pointer is only compared.
         if unsafe cu_current_loop() == identity.pointer { return }
         precondition(isOnLoop, "an event loop is used on its own thread; use callSoonThreadsafe")
+    }
+
+    /// Traps in a child that fork(2) made; debug builds only.
+    ///
+    /// It has neither the ring nor the pool (madvise(2), MADV_DONTFORK), and shares the descriptors with
+    /// its parent.
+    @inline(__always)
+    func checkProcess() {
+        #if DEBUG
+        precondition(
+            process == getpid(),
+            "an event loop is used in the process that made it; a forked child makes its own, or execs"
+        )
+        #endif
     }
 
     // MARK: Running
@@ -256,7 +290,7 @@ public final class EventLoop: @unchecked Sendable {
         metrics.descriptors = descriptors.count
         metrics.operationsInFlight = operations.inFlightCount
         metrics.staleCompletions = operations.staleCount
-        metrics.buffersLent = pool.lentCount
+        metrics.buffersLent = pool.lentCount + (filePool?.lentCount ?? 0)
         let schedulerCounters = scheduler.counters
         metrics.posts = schedulerCounters.posts
         metrics.wakes = schedulerCounters.wakesAsked

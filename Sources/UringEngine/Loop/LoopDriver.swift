@@ -95,6 +95,15 @@
         }
     }
 
+    // Safety: the caller keeps bytes and address during the call.
+    @inline(__always)
+    func trySend(_ datagram: OutgoingDatagram, on descriptor: Descriptor) -> Int32 {
+        switch self {
+        case .uring, .epoll: datagram.send(on: descriptor)
+        case .custom: base.trySend(datagram, on: descriptor)
+        }
+    }
+
     @inline(__always)
     func provide(_ buffers: UnsafeBufferPointer<BufferID>) {
         switch self {

@@ -21,6 +21,8 @@ public struct LoopLimits: Hashable, Sendable {
     ///
     /// Zero: no limit.
     public var connectionsMax = 0
+    /// Operations in flight on one file; what is asked beyond waits its turn.
+    public var operationsPerFileMax = 64
 
     /// The defaults.
     public init() {}

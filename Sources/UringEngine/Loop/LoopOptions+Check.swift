@@ -35,6 +35,8 @@ extension LoopOptions {
             Self.duration("spin", spin, in: .zero ... .seconds(3_600), "0 to 1 hour"),
             Self.whole("zeroCopyThreshold", zeroCopyThreshold, in: 0...1 << 30),
             Self.whole("loopCount", loopCount, in: 1...65_536),
+            badFileBufferBytes,
+            Self.whole("fileBufferCount", fileBufferCount, in: 0...32_768),
         ]
         .compactMap(\.self).first ?? limits.badField
     }
@@ -54,6 +56,17 @@ extension LoopOptions {
             name: "completionEntries",
             value: "\(completionEntries)",
             accepted: "at least ringEntries, which is \(ringEntries)"
+        )
+    }
+
+    /// Direct transfers begin at a page at the latest.
+    private var badFileBufferBytes: BadField? {
+        let isWhole = fileBufferBytes % 4_096 == 0 && (4_096...16_777_216).contains(fileBufferBytes)
+        guard !isWhole else { return nil }
+        return BadField(
+            name: "fileBufferBytes",
+            value: "\(fileBufferBytes)",
+            accepted: "a multiple of 4096 from 4096 to 16777216"
         )
     }
 
@@ -115,6 +128,7 @@ extension LoopLimits {
                 in: 1...65_536
             ),
             LoopOptions.whole("limits.connectionsMax", connectionsMax, in: 0...4_000_000),
+            LoopOptions.whole("limits.operationsPerFileMax", operationsPerFileMax, in: 1...65_536),
         ]
         .compactMap(\.self).first
     }

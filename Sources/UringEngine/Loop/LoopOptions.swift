@@ -52,6 +52,24 @@ public struct LoopOptions: Sendable {
     public var loopCount = 1
     /// The bounds of a tick.
     public var limits = LoopLimits()
+    /// Carries out calls that block, on a thread of its own: what a kernel has no operation for, and
+    /// with epoll all that is done with files.
+    ///
+    /// It runs what it is given exactly once, or returns false and runs it never; then the loop asks
+    /// again soon. Nil: such calls fail with EOPNOTSUPP.
+    public var offload: (@Sendable (_ work: @escaping @Sendable () -> Void) -> Bool)?
+    /// The size of one buffer for files, in bytes: a multiple of 4,096 up to 16,777,216.
+    ///
+    /// A longer read gets memory of its own.
+    public var fileBufferBytes = 131_072
+    /// Buffers for files, made when a file is first read: up to 32,768.
+    ///
+    /// A read that finds none free gets memory of its own.
+    public var fileBufferCount = 32
+    /// The buffers for files are registered with the ring (docs/decisions/0014).
+    public var usesFixedBuffers = true
+    /// Open files are registered with the ring (docs/decisions/0015).
+    public var registersFiles = false
     /// Takes one line for a person.
     ///
     /// Called seldom, on the loop's thread.

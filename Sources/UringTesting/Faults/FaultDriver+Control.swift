@@ -19,6 +19,12 @@ extension FaultDriver {
         return try base.openStreamSocket(for: address)
     }
 
+    /// Opens a datagram socket.
+    package func openDatagramSocket(for address: SocketAddress) throws(IOError) -> Descriptor {
+        try check(.openDatagramSocket)
+        return try base.openDatagramSocket(for: address)
+    }
+
     /// Binds a socket.
     package func bind(_ descriptor: Descriptor, to address: SocketAddress) throws(IOError) {
         try check(.bind, on: descriptor)
@@ -35,6 +41,14 @@ extension FaultDriver {
     package func setOption(_ option: SocketOption, on descriptor: Descriptor) throws(IOError) {
         try check(.setOption, on: descriptor)
         try base.setOption(option, on: descriptor)
+    }
+
+    /// Reads an option: that never fails by itself.
+    package func option(
+        _ key: SocketOption.Key,
+        of descriptor: Descriptor
+    ) throws(IOError) -> SocketOption {
+        try base.option(key, of: descriptor)
     }
 
     /// The socket's own address.

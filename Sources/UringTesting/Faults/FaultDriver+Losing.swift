@@ -9,8 +9,12 @@ extension FaultDriver {
         guard let doom = doomed[token] else { return batch.append(completion) }
         if completion.isTerminal { doomed[token] = nil } else { end(token) }
         // A real error is no worse than ours, and the kernel tells it only once.
-        if completion.result < 0, completion.errno != .cancelled { return batch.append(completion) }
-        if token.kind == .receive, completion.result > 0, doom.errno.asksAgain {
+        // But one that asks to be asked again would hide what was lost before it.
+        if let errno = completion.errno, !errno.asksAgain { return batch.append(completion) }
+        let kinds: [OperationKind?] = [.receive, .receiveMessage, .readStream]
+        if kinds.contains(token.kind), completion.hasBuffer, completion.result > 0,
+            doom.errno.asksAgain
+        {
             return handOn(completion, before: doom.errno, into: &batch)
         }
         lose(completion)

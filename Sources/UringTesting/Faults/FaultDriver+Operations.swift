@@ -66,6 +66,28 @@ extension FaultDriver {
         unsafe base.sendMessage(token, on: descriptor, message: message)
     }
 
+    /// Receives datagrams into pool buffers.
+    package func receiveMessage(
+        _ token: OperationToken,
+        from descriptor: Descriptor,
+        message: UnsafeMutablePointer<cu_message>,
+        waitForReadiness: Bool
+    ) {
+        if isFailed(token, .receiveMessage) { return }
+        unsafe base.receiveMessage(
+            token,
+            from: descriptor,
+            message: message,
+            waitForReadiness: waitForReadiness
+        )
+    }
+
+    /// Sends one datagram at once, or not at all.
+    package func trySend(_ datagram: OutgoingDatagram, on descriptor: Descriptor) -> Int32 {
+        if let fault = plan.decide(.trySend) { return -fault.errno.rawValue }
+        return base.trySend(datagram, on: descriptor)
+    }
+
     /// Drops received bytes.
     package func discard(_ token: OperationToken, from descriptor: Descriptor, byteCount: Int) {
         if isFailed(token, .discard) { return }
@@ -83,6 +105,17 @@ extension FaultDriver {
         base.poll(token, on: descriptor, events: events, isMultishot: isMultishot)
     }
 
+    /// Asks something of a file or a path.
+    ///
+    /// What the driver in it does not do is done elsewhere, where no result can be lost: it fails
+    /// beforehand or not at all.
+    package func perform(_ token: OperationToken, _ request: FileRequest) -> Bool {
+        if isFailed(token, FaultSite(request)) { return true }
+        if base.perform(token, request) { return true }
+        doomed[token] = nil
+        return false
+    }
+
     /// Asks for the end of an operation; that it does, whatever it answers.
     package func cancel(_ token: OperationToken, target: OperationToken) {
         if isFailed(token, .cancel) { return }
@@ -92,7 +125,7 @@ extension FaultDriver {
     /// Lets an operation fail, if it is its turn.
     ///
     /// - Returns: it failed already; otherwise it goes to the kernel, whatever comes of it.
-    private func isFailed(_ token: OperationToken, _ site: FaultSite) -> Bool {
+    func isFailed(_ token: OperationToken, _ site: FaultSite) -> Bool {
         guard let fault = plan.decide(site) else { return false }
         guard moment(of: fault, at: site) == .beforehand else {
             doomed[token] = DoomedOperation(errno: fault.errno)
@@ -105,7 +138,11 @@ extension FaultDriver {
     private func moment(of fault: Fault, at site: FaultSite) -> Fault.Moment {
         switch site {
         case .cancel: .afterwards  // A target that never ends is no kernel's doing.
-        case .send, .sendMessage: fault.errno.asksAgain ? .beforehand : fault.moment
+        // A descriptor that nobody closes is no kernel's doing either.
+        case .closeFile: .afterwards
+        // What only says "ask again" has written nothing.
+        case .writeFile: fault.errno.asksAgain ? .beforehand : fault.moment
+        case .send, .sendMessage, .writeStream: fault.errno.asksAgain ? .beforehand : fault.moment
         default: fault.moment
         }
     }
@@ -118,6 +155,21 @@ extension FaultDriver {
             return
         }
         prepared.append(Completion(token: token, result: result))
+    }
+}
+
+extension FaultSite {
+    fileprivate init(_ request: FileRequest) {
+        self =
+            switch request {
+            case .open: .openFile
+            case .read: .readFile
+            case .write: .writeFile
+            case .sync, .allocate, .truncate: .changeFile
+            case .status: .inspectPath
+            case .rename, .remove, .makeDirectory, .list: .changeNames
+            case .close: .closeFile
+            }
     }
 }
 

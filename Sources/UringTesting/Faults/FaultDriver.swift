@@ -119,6 +119,21 @@ package final class FaultDriver: KernelDriver {
     }
 
     /// As the driver in it says.
+    package func registerFileMemory(_ region: PoolRegion) -> Errno? {
+        base.registerFileMemory(region)
+    }
+
+    /// As the driver in it says.
+    package func register(_ descriptor: Descriptor) -> RegisteredPlace? {
+        base.register(descriptor)
+    }
+
+    /// Takes a file out of the table.
+    package func unregister(_ place: RegisteredPlace) {
+        base.unregister(place)
+    }
+
+    /// As the driver in it says.
     package var providedBuffersMax: Int { base.providedBuffersMax }
 
     /// Hands buffers over.

@@ -87,12 +87,14 @@ extension FaultSite {
         case .accept: passes ? .connectionAborted : .tooManyFiles
         case .connect: passes ? .timedOut : .connectionRefused
         case .receive, .discard: passes ? .interrupted : .connectionReset
+        case .receiveMessage: passes ? .noBuffers : .connectionRefused
+        case .trySend: passes ? .again : .connectionRefused
         case .send, .sendMessage: passes ? .noBuffers : .brokenPipe
         case .poll: passes ? .again : .noMemory
         case .cancel: passes ? .notFound : .already
         case .adopt: .invalid
         case .wait: .badDescriptor
-        case .openStreamSocket: passes ? .noBuffers : .tooManyFiles
+        case .openStreamSocket, .openDatagramSocket: passes ? .noBuffers : .tooManyFiles
         case .bind: passes ? .accessDenied : .addressInUse
         case .listen: .addressInUse
         case .setOption, .localAddress: .noBuffers
@@ -101,6 +103,14 @@ extension FaultSite {
         case .shutdown: .invalid
         case .outputState, .incomingCPU: .notSupported
         case .connectAtOnce: passes ? .again : .connectionRefused
+        case .openFile: passes ? .interrupted : .tooManyFiles
+        case .readFile, .changeFile, .inspectPath: passes ? .again : .inputOutput
+        case .writeFile: passes ? .interrupted : .noSpace
+        case .changeNames: passes ? .interrupted : .accessDenied
+        case .closeFile: passes ? .interrupted : .inputOutput
+        case .readStream: passes ? .interrupted : Errno(rawValue: 5)
+        case .writeStream: passes ? .again : .brokenPipe
+        case .openPipe, .takeEnd, .checkPollable: passes ? .noMemory : .tooManyFiles
         case .setPermissions, .setFilePermissions, .fileStatus, .isBound, .unlink:
             passes ? .accessDenied : .noMemory
         }

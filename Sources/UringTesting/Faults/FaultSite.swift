@@ -22,6 +22,12 @@ package enum FaultSite: String, Hashable, Sendable, CaseIterable {
     case poll
     /// `cancel`; it is carried out all the same, only its answer is another.
     case cancel
+    /// `receiveMessage`.
+    case receiveMessage
+    /// `trySend`; it is never carried out.
+    case trySend
+    /// `openDatagramSocket`.
+    case openDatagramSocket
     /// `adopt`.
     case adopt
     /// `submitAndWait`; an error of it is one for good.
@@ -56,12 +62,42 @@ package enum FaultSite: String, Hashable, Sendable, CaseIterable {
     case isBound
     /// `unlink`.
     case unlink
+    /// `perform` of an open.
+    case openFile
+    /// `perform` of a read.
+    case readFile
+    /// `perform` of a write.
+    case writeFile
+    /// `perform` of a sync, an allocation or a truncation.
+    case changeFile
+    /// `perform` of a query for a status.
+    case inspectPath
+    /// `perform` of a change of names, or of a listing.
+    case changeNames
+    /// `perform` of a close; it is carried out all the same, only its answer is another.
+    case closeFile
+
+    // Pipes and terminals.
+    /// `readStream`.
+    case readStream
+    /// `writeStream`.
+    case writeStream
+    /// `openPipe`.
+    case openPipe
+    /// `takeEnd`.
+    case takeEnd
+    /// `checkPollable`.
+    case checkPollable
 
     /// The verb takes a token and completes later.
     package var isOperation: Bool {
         switch self {
-        case .accept, .connect, .receive, .send, .sendMessage, .discard, .poll, .cancel: true
-        case .adopt, .wait, .openStreamSocket, .bind, .listen, .setOption, .localAddress,
+        case .accept, .connect, .receive, .send, .sendMessage, .discard, .poll, .cancel,
+            .receiveMessage, .openFile, .readFile, .writeFile, .changeFile, .inspectPath,
+            .changeNames, .closeFile, .readStream, .writeStream:
+            true
+        case .openPipe, .takeEnd, .checkPollable, .trySend, .openDatagramSocket, .adopt, .wait,
+            .openStreamSocket, .bind, .listen, .setOption, .localAddress,
             .peerAddress, .shutdown, .outputState, .incomingCPU, .connectAtOnce, .setPermissions,
             .setFilePermissions, .fileStatus, .isBound, .unlink:
             false
@@ -73,12 +109,12 @@ package enum FaultSite: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .accept: .accept
         case .connect, .connectAtOnce: .connect
-        case .receive, .discard: .receive
-        case .send, .sendMessage: .send
+        case .receive, .discard, .receiveMessage: .receive
+        case .send, .sendMessage, .trySend: .send
         case .poll, .cancel: .poll
         case .adopt: .registerBuffers
         case .wait: .wait
-        case .openStreamSocket: .openSocket
+        case .openStreamSocket, .openDatagramSocket: .openSocket
         case .bind: .bind
         case .listen: .listen
         case .setOption: .setOption
@@ -87,6 +123,18 @@ package enum FaultSite: String, Hashable, Sendable, CaseIterable {
         case .setPermissions, .setFilePermissions: .setPermissions
         case .fileStatus, .isBound: .inspectFile
         case .unlink: .removeFile
+        case .openFile: .openFile
+        case .readFile: .readFile
+        case .writeFile: .writeFile
+        case .changeFile: .syncFile
+        case .inspectPath: .inspectFile
+        case .changeNames: .renameFile
+        case .closeFile: .closeFile
+        case .readStream: .receive
+        case .writeStream: .write
+        case .openPipe: .openPipe
+        case .takeEnd: .adoptDescriptor
+        case .checkPollable: .poll
         }
     }
 }

@@ -18,6 +18,8 @@ package struct ScriptedDescriptor: Hashable, Sendable {
     var permissions: FilePermissions?
     /// What `outputState` answers when a test chose it.
     var outputState: OutputState?
+    /// What it is to a stream that adopts it.
+    var end: StreamEnd?
 
     init(
         state: ScriptedDescriptorState,

@@ -50,17 +50,18 @@ extension ScriptedDriver {
     ) -> BufferID {
         precondition(!bytes.isEmpty, "a delivery has bytes; the end of a stream is `endStream`")
         guard let operation = operationTable[token], operation.state == .handedOver,
-            case .receive(_, let byteBudget, _) = operation.verb
+            let budget = operation.verb.inputBudget
         else {
             preconditionFailure("bytes go to a receive that was handed over, not to \(token.text)")
         }
-        let left = byteBudget - operation.deliveredByteCount - bytes.count
-        let hasBudget = capabilities.receiveBudget && byteBudget > 0
+        let left = budget - operation.deliveredByteCount - bytes.count
+        let hasBudget = capabilities.receiveBudget && budget > 0
         precondition(
             !hasBudget || left >= 0,
-            "a kernel that keeps budgets delivers at most \(byteBudget) bytes"
+            "a kernel that keeps budgets delivers at most \(budget) bytes"
         )
-        let isOver = !capabilities.multishotReceive || hasBudget && left == 0
+        let canGoOn = operation.canContinue(capabilities, buffersReleased: true)
+        let isOver = !canGoOn || hasBudget && left == 0
         let buffer = buffers.take(filledWith: bytes)
         let completion = Completion(
             token: token,
@@ -71,6 +72,22 @@ extension ScriptedDriver {
         queue(completion, allowStale: false)
         operationTable.update(token) { $0.deliveredByteCount += bytes.count }
         return buffer
+    }
+
+    /// Queues a completion with a buffer that was taken out of the published ones already.
+    func complete(
+        _ token: OperationToken,
+        result: Int32,
+        isTerminal: Bool = true,
+        takenBuffer: BufferID
+    ) {
+        let completion = Completion(
+            token: token,
+            result: result,
+            isTerminal: isTerminal,
+            buffer: takenBuffer
+        )
+        queue(completion, allowStale: false)
     }
 
     private func queue(_ completion: Completion, allowStale: Bool) {
@@ -87,7 +104,7 @@ extension ScriptedDriver {
         if token.kind?.returnsDescriptor ?? false, completion.result >= 0 {
             precondition(
                 descriptors.openDescriptor(Descriptor(rawValue: completion.result)) != nil,
-                "an accept reports a descriptor of `acceptConnection` or `makeConnection`"
+                "an accept or open reports a descriptor that this driver made"
             )
         }
         unread.append(completion)
@@ -105,7 +122,7 @@ extension ScriptedDriver {
             completion.isTerminal || canContinue,
             "only a multishot operation has more completions than its terminal one"
         )
-        if operation.kind == .send {
+        if operation.kind.isOutput {
             let sum = operation.sentByteCount + Int(max(completion.result, 0))
             precondition(
                 sum <= operation.verb.bytes.count,
@@ -118,10 +135,13 @@ extension ScriptedDriver {
         if completion.isTerminal { checkMemory(of: operation) }
         operationTable.update(operation.token) { operation in
             operation.results.append(completion.result)
-            if operation.kind == .send { operation.sentByteCount += Int(max(completion.result, 0)) }
+            if operation.kind.isOutput { operation.sentByteCount += Int(max(completion.result, 0)) }
             guard completion.isTerminal else { return }
             operation.state = .answered
             operation.memory = nil
+        }
+        if case .file(let descriptor?, .close) = operation.verb, completion.result >= 0 {
+            markClosed(descriptor)
         }
         guard case .connect(let descriptor, let peer) = operation.verb, completion.result == 0
         else {

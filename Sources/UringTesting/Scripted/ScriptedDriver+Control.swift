@@ -37,6 +37,18 @@ extension ScriptedDriver {
         journal.append(.optionSet(descriptor, option))
     }
 
+    /// What was set last; ENOPROTOOPT for an option that nobody set.
+    package func option(
+        _ key: SocketOption.Key,
+        of descriptor: Descriptor
+    ) throws(IOError) -> SocketOption {
+        let value = try check(descriptor, for: .setOption)
+        guard let option = value.options.last(where: { $0.key == key }) else {
+            throw IOError(.readOption, descriptor: descriptor, errno: .noSuchOption)
+        }
+        return option
+    }
+
     /// The socket's own address; `0.0.0.0:0` before it has one.
     package func localAddress(of descriptor: Descriptor) throws(IOError) -> SocketAddress {
         try check(descriptor, for: .localAddress).localAddress ?? .ipv4(0, port: 0)
@@ -122,7 +134,7 @@ extension ScriptedDriver {
 
     // MARK: How it is done
 
-    private func markClosed(_ descriptor: Descriptor) {
+    func markClosed(_ descriptor: Descriptor) {
         descriptors.update(descriptor) { $0.state = .closed }
         journal.append(.closed(descriptor))
     }

@@ -118,10 +118,11 @@ extension ScriptedDriver {
         report(.changedMemory(operation.token))
     }
 
-    private func prepare(
+    func prepare(
         _ token: OperationToken,
         _ verb: ScriptedVerb,
-        memory: ScriptedMemory? = nil
+        memory: ScriptedMemory? = nil,
+        request: FileRequest? = nil
     ) {
         precondition(!hasEnded, "a driver that was shut down takes no operation")
         precondition(token.kind == verb.kind, "a token carries the kind of its operation")
@@ -131,17 +132,19 @@ extension ScriptedDriver {
             report(.reusedToken(token))
         }
         if let descriptor = verb.descriptor { checkUse(of: descriptor, by: verb.kind) }
-        operationTable.append(ScriptedOperation(token: token, verb: verb, memory: memory))
+        operationTable.append(
+            ScriptedOperation(token: token, verb: verb, memory: memory, request: request)
+        )
         journal.append(.prepared(token))
     }
 
     private func checkUse(of descriptor: Descriptor, by kind: OperationKind) {
         if descriptors.openDescriptor(descriptor) == nil { report(.usedWhileClosed(descriptor)) }
-        guard kind == .send else { return }
+        guard kind.isOutput else { return }
         let unfinished = operationTable.unfinishedTokens(on: descriptor)
         // A send without a copy has had its turn with its first completion.
         let isSending = unfinished.contains {
-            $0.kind == .send && operationTable[$0]?.results.isEmpty ?? false
+            $0.kind == kind && operationTable[$0]?.results.isEmpty ?? false
         }
         if isSending {
             report(.overlappingSends(descriptor))

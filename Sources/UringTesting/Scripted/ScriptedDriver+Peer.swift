@@ -43,6 +43,21 @@ extension ScriptedDriver {
         deliver(bytes, to: armed(.receive, on: descriptor).token, isTerminal: isTerminal)
     }
 
+    /// The same where a pipe is read.
+    @discardableResult
+    package func deliverStream(
+        _ bytes: [UInt8],
+        on descriptor: Descriptor,
+        isTerminal: Bool? = nil
+    ) -> BufferID {
+        deliver(bytes, to: armed(.readStream, on: descriptor).token, isTerminal: isTerminal)
+    }
+
+    /// Lets the oldest operation of this kind in flight on `descriptor` end with a result.
+    package func end(_ kind: OperationKind, on descriptor: Descriptor, result: Int32) {
+        complete(armed(kind, on: descriptor).token, result: result)
+    }
+
     /// Lets the peer end its side: the receive in flight on `descriptor` ends with a result of
     /// zero.
     package func endStream(on descriptor: Descriptor) {
@@ -88,7 +103,7 @@ extension ScriptedDriver {
     /// The oldest operation that the kernel has.
     ///
     /// Precondition: there is one.
-    private func armed(_ kind: OperationKind, on descriptor: Descriptor) -> ScriptedOperation {
+    func armed(_ kind: OperationKind, on descriptor: Descriptor) -> ScriptedOperation {
         for token in operationTable.unfinishedTokens(on: descriptor) where token.kind == kind {
             guard let operation = operationTable[token], operation.state == .handedOver else {
                 continue

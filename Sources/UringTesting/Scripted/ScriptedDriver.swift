@@ -1,3 +1,4 @@
+internal import CUring
 package import UringEngine
 
 /// A kernel that does nothing by itself: it records what a loop asks, and a test says what comes of
@@ -20,7 +21,7 @@ package import UringEngine
 /// ```
 ///
 /// > Thread: On-loop only, `waker` excepted.
-package final class ScriptedDriver: KernelDriver {
+@safe package final class ScriptedDriver: KernelDriver {
     /// A driver on which everything works.
     package static var everyCapability: Capabilities {
         var capabilities = Capabilities()
@@ -29,6 +30,8 @@ package final class ScriptedDriver: KernelDriver {
         capabilities.receiveBudget = true
         capabilities.multishotPoll = true
         capabilities.zeroCopySend = true
+        capabilities.multishotReceiveMessage = true
+        capabilities.multishotRead = true
         return capabilities
     }
 
@@ -43,6 +46,8 @@ package final class ScriptedDriver: KernelDriver {
     package var trapsOnViolation = true
     /// A buffer is overwritten when it is provided, so that a reader who kept it sees wrong bytes.
     package var overwritesProvidedBuffers = true
+    /// It takes requests of files; off, the loop has them done elsewhere.
+    package var performsFiles = true
     /// Readable while completions are unread, when a test wants one.
     package var completionDescriptor: Descriptor?
     /// Called for each operation as it is handed over, oldest first: a peer that reacts at once.
@@ -52,6 +57,9 @@ package final class ScriptedDriver: KernelDriver {
     /// Called for each look at the kernel that finds nothing and may not block: it may complete,
     /// deliver, advance or post.
     package var onPoll: ((ScriptedDriver) -> Void)?
+
+    /// What `trySend` answers; nil takes the whole datagram.
+    package var onTrySend: ((ScriptedDatagram) -> Errno?)?
 
     /// A closed number is handed out again, the lowest first, as a kernel does.
     package var reusesDescriptorNumbers: Bool {
@@ -67,6 +75,8 @@ package final class ScriptedDriver: KernelDriver {
     package internal(set) var journal: [ScriptedEvent] = []
     /// Every `submitAndWait`, in order.
     package internal(set) var waits: [ScriptedWait] = []
+    /// Every datagram that `trySend` took, in order.
+    package internal(set) var sentDatagrams: [ScriptedDatagram] = []
     /// Every broken rule, in order.
     package private(set) var violations: [ScriptedViolation] = []
     /// `shutDown` was called.
@@ -82,6 +92,8 @@ package final class ScriptedDriver: KernelDriver {
     var files = ScriptedFiles()
     var buffers = ScriptedBuffers()
     var unread: [Completion] = []
+    // Safety: each is its operation's, which keeps it until the terminal completion.
+    var messageHeaders: [OperationToken: UnsafeMutablePointer<cu_message>] = unsafe [:]
     var failures: [ScriptedCall: [Errno]] = [:]
     var clockNanoseconds: UInt64
     var isInterrupted = false

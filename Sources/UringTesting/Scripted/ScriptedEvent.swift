@@ -93,6 +93,12 @@ package enum ScriptedCall: Hashable, Sendable {
     case shutdown
     /// `submitAndWait`.
     case wait
+    /// `openPipe`.
+    case openPipe
+    /// `takeEnd`.
+    case takeEnd
+    /// `checkPollable`.
+    case checkPollable
 
     /// The operation that the error names.
     var operation: IOError.Operation {
@@ -108,6 +114,9 @@ package enum ScriptedCall: Hashable, Sendable {
         case .unlink: .removeFile
         case .shutdown: .shutdown
         case .wait: .wait
+        case .openPipe: .openPipe
+        case .takeEnd: .adoptDescriptor
+        case .checkPollable: .poll
         }
     }
 }

@@ -22,11 +22,19 @@ package struct ScriptedOperation {
     package internal(set) var isCancelRequested = false
     /// The memory that the loop keeps unchanged for it; nil once the terminal completion was made.
     var memory: ScriptedMemory?
+    /// What was asked of a file, with the places for its answer.
+    let request: FileRequest?
 
-    init(token: OperationToken, verb: ScriptedVerb, memory: ScriptedMemory?) {
+    init(
+        token: OperationToken,
+        verb: ScriptedVerb,
+        memory: ScriptedMemory?,
+        request: FileRequest? = nil
+    ) {
         self.token = token
         self.verb = verb
         self.memory = memory
+        self.request = request
     }
 
     /// The kind of operation.
@@ -44,9 +52,11 @@ package struct ScriptedOperation {
         switch verb {
         case .accept: capabilities.multishotAccept
         case .receive: capabilities.multishotReceive
+        case .receiveMessage: capabilities.multishotReceiveMessage
         case .poll(_, _, let isMultishot): isMultishot && capabilities.multishotPoll
         case .sendZeroCopy: !buffersReleased
-        case .send, .sendMessage, .connect, .discard, .cancel: false
+        case .readStream(_, _, let isMultishot): isMultishot && capabilities.multishotRead
+        case .send, .sendMessage, .connect, .discard, .cancel, .file, .writeStream: false
         }
     }
 }

@@ -46,13 +46,27 @@ extension SimulatedDriver {
 
     func setOption(_ option: SocketOption, on descriptor: Descriptor) throws(IOError) {
         let socket = try held(descriptor, .setOption)
+        try option.check()
+        if let key = option.key { socket.options[key] = option }
         switch option {
         case .reusePort(let isOn): socket.sharesPort = isOn
         case .resetOnClose: socket.resetsOnClose = true
         case .sendBufferBytes(let count): socket.outputCapacity = max(1, count)
         case .receiveBufferBytes(let count): socket.inputCapacity = max(1, count)
-        case .reuseAddress, .noDelay, .onlyIPv6, .keepAlive: break
+        case .reuseAddress, .noDelay, .onlyIPv6, .keepAlive, .keepAliveIdle, .keepAliveInterval,
+            .keepAliveCount, .userTimeout, .quickAck, .fastOpenConnect, .fastOpenQueue,
+            .trafficClass, .priority, .device, .datagram:
+            break
         }
+    }
+
+    /// What was set last; ENOPROTOOPT for an option that nobody set.
+    func option(_ key: SocketOption.Key, of descriptor: Descriptor) throws(IOError) -> SocketOption
+    {
+        guard let option = try held(descriptor, .readOption).options[key] else {
+            throw IOError(.readOption, descriptor: descriptor, errno: .noSuchOption)
+        }
+        return option
     }
 
     func localAddress(of descriptor: Descriptor) throws(IOError) -> SocketAddress {
@@ -107,6 +121,13 @@ extension SimulatedDriver {
     func incomingCPU(of descriptor: Descriptor) -> Int? { nil }
 
     func close(_ descriptor: Descriptor) {
+        if let file = kernel.fileSystem[descriptor] {
+            trace(.control, (Int(descriptor.rawValue), 0, 0), "close")
+            if !file.operations.isEmpty {
+                kernel.fail(.closedInFlight(descriptor, file.operations.map(\.token)))
+            }
+            return kernel.fileSystem.close(descriptor)
+        }
         guard let socket = kernel.socket(descriptor) else {
             return kernel.fail(.usedWhileClosed(descriptor))
         }
@@ -132,7 +153,9 @@ extension SimulatedDriver {
 
     func connectAtOnce(_ descriptor: Descriptor, to address: SocketAddress) throws(IOError) {
         let socket = try held(descriptor, .connect)
-        let failure = kernel.connectAtOnce(socket, to: address)
+        let failure =
+            socket.isDatagram
+            ? connectDatagram(socket, to: address) : kernel.connectAtOnce(socket, to: address)
         trace(.control, (Int(descriptor.rawValue), Int(failure?.rawValue ?? 0), 0), "connect")
         guard let failure else { return }
         throw IOError(.connect, descriptor: descriptor, errno: failure, detail: "\(address)")
@@ -177,7 +200,7 @@ extension SimulatedKernel {
     func isTaken(_ address: SocketAddress, for socket: SimulatedSocket) -> Bool {
         if address.unixPath != nil { return files[address] != nil }
         return sockets.contains { other in
-            guard other !== socket, other.isHeld,
+            guard other !== socket, other.isHeld, other.isDatagram == socket.isDatagram,
                 other.phase == .bound || other.phase == .listening,
                 let local = other.local, local.covers(address) || address.covers(local)
             else { return false }

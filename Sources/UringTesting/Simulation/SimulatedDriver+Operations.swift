@@ -78,7 +78,7 @@ extension SimulatedDriver {
         prepare(SimulatedOperation(token, .cancel(target), on: none, of: nil, driver: self))
     }
 
-    private func prepare(
+    func prepare(
         _ token: OperationToken,
         _ verb: SimulatedOperation.Verb,
         on descriptor: Descriptor,
@@ -87,7 +87,7 @@ extension SimulatedDriver {
     ) {
         let socket = kernel.socket(descriptor)
         if socket == nil { kernel.fail(.usedWhileClosed(descriptor)) }
-        if case .send = verb, let socket, socket.operations.contains(where: \.isSend) {
+        if verb.isOutput, let socket, socket.operations.contains(where: \.isSending) {
             kernel.fail(.overlappingSends(descriptor))
         }
         prepare(
@@ -130,7 +130,17 @@ extension SimulatedDriver {
 }
 
 extension SimulatedOperation {
-    fileprivate var isSend: Bool {
-        if case .send = verb { !hasReported } else { false }
+    /// It puts bytes on their way, and has not told how many.
+    fileprivate var isSending: Bool { verb.isOutput && !hasReported }
+}
+
+extension SimulatedOperation.Verb {
+    fileprivate var isOutput: Bool {
+        switch self {
+        case .send, .writeStream: true
+        case .accept, .connect, .receive, .discard, .poll, .cancel, .readStream, .receiveMessage,
+            .file:
+            false
+        }
     }
 }

@@ -130,9 +130,10 @@ final class SimulatedDriver: KernelDriver {
         for operation in prepared {
             let detail: Int
             switch operation.verb {
-            case .send(let payload): detail = payload.byteCount
+            case .send(let payload), .writeStream(let payload): detail = payload.byteCount
             case .receive(let byteBudget, _): detail = byteBudget
-            case .accept, .connect, .discard, .poll, .cancel: detail = 0
+            case .readStream, .receiveMessage, .accept, .connect, .discard, .poll, .file, .cancel:
+                detail = 0
             }
             let token = Int(truncatingIfNeeded: operation.token.rawValue)
             trace(.handOver, (token, Int(operation.descriptor.rawValue), detail))
@@ -173,6 +174,7 @@ final class SimulatedDriver: KernelDriver {
         operations[operation.token] = nil
         inFlightCount -= 1
         operation.socket?.operations.removeAll { $0 === operation }
+        operation.file?.operations.removeAll { $0 === operation }
     }
 
     // MARK: Buffers
@@ -193,12 +195,17 @@ final class SimulatedDriver: KernelDriver {
         unsafe input.move(byteCount, to: buffers.address(of: buffer))
     }
 
+    func fill(_ buffer: BufferID, with bytes: [UInt8]) {
+        // Safety: as above.
+        unsafe buffers.address(of: buffer).copyMemory(from: bytes, byteCount: bytes.count)
+    }
+
     // MARK: End
 
     func shutDown(graceNanoseconds: UInt64) -> Int {
         hasEnded = true
         for (completion, _) in unread + overflown
-        where completion.token.kind == .accept && completion.result >= 0 {
+        where completion.token.kind?.returnsDescriptor == true && completion.result >= 0 {
             close(Descriptor(rawValue: completion.result))
         }
         // In the order of their making, which a dictionary does not keep.
@@ -208,6 +215,7 @@ final class SimulatedDriver: KernelDriver {
             operation.socket?.operations.removeAll { $0 === operation }
             operation.socket?.readers.removeAll { $0 === operation }
             operation.socket?.writers.removeAll { $0 === operation }
+            operation.file?.operations.removeAll { $0 === operation }
         }
         operations = [:]
         inFlightCount = 0

@@ -10,6 +10,7 @@ struct SimulatedEvents {
         /// A socket sends what it may.
         case transmit(SimulatedSocket)
         case segment(SimulatedSocket, [UInt8])
+        case datagram(SimulatedFlight)
         case fin(SimulatedSocket)
         case reset(SimulatedSocket)
         /// A connecting socket's first packet reaches its listener.

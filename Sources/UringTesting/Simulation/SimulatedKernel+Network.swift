@@ -178,7 +178,7 @@ extension SimulatedKernel {
             peer.hasEnd = true
             peer.isOutputShut = true
             // unix_release_sock: unread input is ECONNRESET for its sender.
-            if !socket.input.isEmpty { peer.error = .connectionReset }
+            if !socket.input.isEmpty, !socket.isPipe { peer.error = .connectionReset }
             peer.peer = nil
             wakeReaders(of: peer)
             wakeWriters(of: peer)

@@ -14,6 +14,7 @@ extension SimulatedKernel {
         operation.isDue = false
         guard !operation.isOver, !operation.hasReported else { return }
         if case .cancel(let target) = operation.verb { return cancel(operation, target) }
+        if case .file(let request) = operation.verb { return perform(operation, request) }
         guard let socket = operation.socket else {
             return complete(operation, -EBADF)
         }
@@ -27,10 +28,15 @@ extension SimulatedKernel {
         case .connect(let address): connect(operation, on: socket, to: address)
         case .receive(let budget, let waitsFirst):
             receive(operation, on: socket, byteBudget: budget, waitsFirst: waitsFirst)
+        case .receiveMessage(let room, let waitsFirst):
+            receiveMessage(operation, on: socket, into: room, waitsFirst: waitsFirst)
         case .send(let payload): send(operation, on: socket, payload)
         case .discard(let byteCount): discard(operation, on: socket, byteCount)
         case .poll(let events, let isMultishot): poll(operation, on: socket, events, isMultishot)
-        case .cancel: break
+        case .readStream(let isMultishot):
+            readStream(operation, on: socket, isMultishot: isMultishot)
+        case .writeStream(let payload): writeStream(operation, on: socket, payload)
+        case .file, .cancel: break
         }
     }
 
@@ -64,7 +70,7 @@ extension SimulatedKernel {
     }
 
     /// A failure that only says to ask again.
-    private func retryFault(_ operation: SimulatedOperation, _ errors: [Int32]) -> Bool {
+    func retryFault(_ operation: SimulatedOperation, _ errors: [Int32]) -> Bool {
         guard random.happens(faults.retries) else { return false }
         complete(operation, -random.pick(errors))
         return true
@@ -159,7 +165,8 @@ extension SimulatedKernel {
     ) {
         var events: PollEvents = []
         if socket.isReadable { events.insert(.readable) }
-        if socket.isWritable { events.insert(.writable) }
+        let isWritable = socket.isDatagram ? hasRoomToSend(socket) : socket.isWritable
+        if isWritable { events.insert(.writable) }
         events.formIntersection(wanted)
         guard events.isEmpty else {
             let more = isMultishot && !random.happens(faults.endedMultishots)
@@ -209,7 +216,7 @@ extension SimulatedKernel {
     }
 
     /// How many bytes a receive can have; nil when it was answered otherwise, or has to wait.
-    private func nextInput(_ operation: SimulatedOperation, on socket: SimulatedSocket) -> Int? {
+    func nextInput(_ operation: SimulatedOperation, on socket: SimulatedSocket) -> Int? {
         if !socket.input.isEmpty { return socket.input.count }
         if let error = socket.error {
             socket.error = nil
@@ -301,7 +308,7 @@ extension SimulatedKernel {
         }
     }
 
-    private func sendError(_ socket: SimulatedSocket) -> Errno? {
+    func sendError(_ socket: SimulatedSocket) -> Errno? {
         if socket.isReset { return socket.error ?? .brokenPipe }
         if socket.isOutputShut { return .brokenPipe }
         if socket.phase != .connected { return .notConnected }

@@ -27,6 +27,7 @@ import UringEngine
     /// Every socket that is not over, to take references between them apart at the end.
     var sockets: [SimulatedSocket] = []
     var files = SimulatedFiles()
+    var fileSystem = SimulatedFileSystem()
     /// By number, from `firstDescriptor` on; nil for a free one.
     private var descriptors: [SimulatedSocket?] = []
     private(set) var openCount = 0
@@ -60,6 +61,7 @@ import UringEngine
     func takeApart() {
         for socket in sockets {
             socket.peer = nil
+            socket.datagrams = []
             socket.queue = []
             socket.operations = []
             socket.readers = []
@@ -67,6 +69,7 @@ import UringEngine
         }
         sockets = []
         descriptors = []
+        fileSystem.takeApart()
         events.removeAll()
     }
 
@@ -118,6 +121,7 @@ import UringEngine
         case .attempt(let operation): attempt(operation)
         case .transmit(let socket): transmit(socket)
         case .segment(let socket, let bytes): arrive(bytes, at: socket)
+        case .datagram(let flight): arrive(flight)
         case .fin(let socket): arriveEnd(at: socket)
         case .reset(let socket): arriveReset(at: socket)
         case .handshake(let socket, let count): handshake(socket, try: count)
@@ -168,7 +172,7 @@ import UringEngine
     var openDescriptors: [Descriptor] {
         descriptors.indices.filter { descriptors[$0] != nil }.map {
             Descriptor(rawValue: Self.firstDescriptor + Int32($0))
-        }
+        } + fileSystem.openDescriptors
     }
 
     func givePort() -> UInt16 {

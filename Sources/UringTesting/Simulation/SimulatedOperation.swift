@@ -11,7 +11,11 @@ final class SimulatedOperation {
         case send(SimulatedMemory)
         case discard(byteCount: Int)
         case poll(PollEvents, isMultishot: Bool)
+        case receiveMessage(SimulatedRoom, waitsFirst: Bool)
+        case file(FileRequest)
         case cancel(OperationToken)
+        case readStream(isMultishot: Bool)
+        case writeStream(SimulatedMemory)
     }
 
     let token: OperationToken
@@ -21,6 +25,8 @@ final class SimulatedOperation {
     unowned let driver: SimulatedDriver
     /// The socket that the number stood for when it was asked; nil for a cancel.
     let socket: SimulatedSocket?
+    /// The open file that the number stood for; nil for a path's.
+    var file: SimulatedOpenFile?
     /// All that the loop keeps unchanged for it.
     let memory: SimulatedMemory?
     /// A send that reads its bytes until the peer has acknowledged them.

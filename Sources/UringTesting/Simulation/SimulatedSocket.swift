@@ -20,6 +20,8 @@ final class SimulatedSocket {
     /// Its name in traces.
     let number: Int
     let isUnix: Bool
+    /// One end of a pipe: bytes go one way, and nothing is ever reset.
+    var isPipe = false
     var phase = Phase.fresh
     /// Somebody holds it; otherwise the kernel sees it to its end alone.
     var isHeld = true
@@ -28,9 +30,16 @@ final class SimulatedSocket {
     var peer: SimulatedSocket?
 
     // Options.
+    var options: [SocketOption.Key: SocketOption] = [:]
     var sharesPort = false
     var resetsOnClose = false
     var permissions: FilePermissions?
+
+    // Datagrams.
+    /// It carries datagrams; `inTransit` counts what it sends.
+    var isDatagram = false
+    /// Those that have come, the oldest first.
+    var datagrams: [SimulatedDatagram] = []
 
     // Input.
     var input = ByteQueue()
@@ -91,7 +100,8 @@ final class SimulatedSocket {
 
     /// A receive would be answered.
     var isReadable: Bool {
-        !input.isEmpty || hasEnd || error != nil || isReset || isInputShut || !queue.isEmpty
+        !input.isEmpty || !datagrams.isEmpty || hasEnd || error != nil || isReset || isInputShut
+            || !queue.isEmpty
             || phase == .dead
     }
 

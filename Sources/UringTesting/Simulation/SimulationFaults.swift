@@ -28,6 +28,26 @@ public struct SimulationFaults: Hashable, Sendable {
     ///
     /// No seed draws it.
     public var lostConnects = 0
+    /// A datagram between hosts never arrives.
+    ///
+    /// No seed draws it: a test that sets it expects loss.
+    public var lostDatagrams = 0
+    /// A datagram between hosts arrives twice.
+    ///
+    /// No seed draws it.
+    public var doubledDatagrams = 0
+    /// A datagram between hosts may overtake those before it, or be overtaken.
+    ///
+    /// No seed draws it.
+    public var overtakenDatagrams = 0
+    /// A request of an open file fails with EIO.
+    ///
+    /// No seed draws it.
+    public var fileErrors = 0
+    /// A write finds no room on the device: ENOSPC.
+    ///
+    /// No seed draws it.
+    public var fullDevices = 0
     /// A waiting shard wakes for nothing.
     public var spuriousWakeups = 0
     /// Something takes long: up to `longDelay` instead of microseconds.

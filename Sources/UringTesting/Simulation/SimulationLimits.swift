@@ -14,6 +14,8 @@ public struct SimulationLimits: Hashable, Sendable {
     public var givesBufferForEnd = false
     /// Pool buffers that a shard's kernel can hold at once.
     public var providedBuffersMax = 32_768
+    /// Bytes that a file may have; a write beyond is ENOSPC.
+    public var fileBytesMax = 1 << 20
     /// Events that a failure shows.
     public var traceMax = 100
     /// Steps that a simulation may take before it counts as hanging.

@@ -14,6 +14,15 @@ extension SimulationRandom {
         limits.givesBufferForEnd = below(4) == 0
         limits.providedBuffersMax = pick([2, loop.bufferCount, loop.bufferCount])
         loop.zeroCopyThreshold = pick([0, 0, 1, 200])
+        drawFileSizes(&loop)
+    }
+
+    /// From a copy: what else a seed draws stays what it was.
+    private func drawFileSizes(_ loop: inout LoopOptions) {
+        var files = self
+        loop.fileBufferBytes = 4_096
+        loop.fileBufferCount = files.pick([0, 1, 4])
+        loop.limits.operationsPerFileMax = files.pick([1, 2, 64])
     }
 
     /// As on a rung of the ladder: everything in half of the seeds, else each verb by itself.
@@ -25,6 +34,9 @@ extension SimulationRandom {
         capabilities.receiveBudget = capabilities.multishotReceive && below(2) == 0
         capabilities.multishotPoll = below(2) == 0
         capabilities.zeroCopySend = below(2) == 0
+        capabilities.multishotReceiveMessage = below(2) == 0
+        // Not drawn: a draw more would give each seed another kernel.
+        capabilities.multishotRead = capabilities.multishotReceive
         return capabilities
     }
 }

@@ -299,7 +299,7 @@ import Testing
 }
 
 extension ShardedRun {
-    fileprivate func cancel<Value: Sendable>(
+    func cancel<Value: Sendable>(
         _ task: Task<Value, any Error>,
         from source: CancellationTests.Source
     ) async throws {

@@ -21,6 +21,7 @@ import Testing
                     try await work.step()
                     done.add()
                 }
+                #expect(try work.isAtRest, "seed \(Self.seed)")
                 withExtendedLifetime(token) {}
             }
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -107,29 +108,51 @@ private struct CancelledWork {
     private var numbers: SeededNumbers
     private var readPosition = 0
     private var writtenPosition = 0
+    private let semaphore: ShardSemaphore
 
     init(_ connection: Connection, seed: UInt64, _ alive: SharedCount) {
         self.connection = connection
         self.alive = alive
         self.numbers = SeededNumbers(seed: seed)
+        self.semaphore = ShardSemaphore(permits: 1, on: connection.shard)
+    }
+
+    /// Every permit is back.
+    var isAtRest: Bool {
+        get throws { try semaphore.available == 1 }
+    }
+
+    private static func readInAChild(_ connection: Connection) async throws -> [UInt8] {
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            group.addTask { try await connection.readArray() }
+            return try await group.next() ?? []
+        }
     }
 
     mutating func step() async throws {
         let connection = connection
         let shard = connection.shard
         let token = CountedToken(alive)
-        let kind = Int.random(in: 0..<4, using: &numbers)
+        let kind = Int.random(in: 0..<10, using: &numbers)
         let piece = KnownBytes.bytes(
             at: writtenPosition,
             count: Int.random(in: 1...20_000, using: &numbers)
         )
         let timeout = Duration.microseconds(Int.random(in: 0...200, using: &numbers))
+        let semaphore = semaphore
         let work: @Sendable () async throws -> [UInt8] = {
             defer { withExtendedLifetime(token) {} }
             switch kind {
             case 0: return try await connection.readArray()
             case 1: return try await connection.readArray(timeout: timeout)
             case 2: try await connection.write(piece)
+            case 3:
+                return try await shard.withTimeout(timeout) { try await connection.readArray() }
+            case 4: _ = try await shard.runInExecutor { 1 }
+            case 5: _ = try await ShardChannel<Int>(capacity: 0, on: shard).receive()
+            case 6: try await semaphore.withPermits { try await shard.sleep(for: timeout) }
+            case 7: _ = try await shard.submit(to: (shard.index + 1) % shard.count) { $0.index }
+            case 8: return try await Self.readInAChild(connection)
             default: try await shard.sleep(for: timeout)
             }
             return []

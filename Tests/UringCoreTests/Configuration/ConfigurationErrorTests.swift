@@ -18,7 +18,7 @@ struct ConfigurationErrorTests {
     static let numbers: [Setting] = [
         .ringEntries, .completionEntries, .bufferSize, .bufferCount, .quarantine,
         .submissionPollIdle, .connectionsMax, .backlog, .jobBudget, .drain, .coreCount, .spin,
-        .stall,
+        .stall, .inFlightPerDescriptor,
     ]
 
     @Test(arguments: numbers, malformedNumbers)
@@ -36,7 +36,7 @@ struct ConfigurationErrorTests {
         (.submissionPollIdle, "0"), (.submissionPollIdle, "3600001"), (.connectionsMax, "4000001"),
         (.backlog, "0"), (.backlog, "1000001"), (.jobBudget, "0"), (.jobBudget, "1000001"),
         (.drain, "86400001"), (.coreCount, "0"), (.coreCount, "4097"), (.spin, "1000001"),
-        (.stall, "3600001"),
+        (.stall, "3600001"), (.inFlightPerDescriptor, "0"), (.inFlightPerDescriptor, "65537"),
     ])
     func namesANumberOutOfItsRange(_ setting: Setting, _ value: String) {
         let error = error([setting.rawValue: value])

@@ -56,6 +56,7 @@ struct ConfigurationTests {
             "URINGCORE_QUARANTINE_MS": "5",
             "URINGCORE_SQPOLL": "1",
             "URINGCORE_SQPOLL_IDLE_MS": "20",
+            "URINGCORE_INFLIGHT_PER_FD": "9",
             "URINGCORE_MAX_CONNECTIONS": "1000",
             "URINGCORE_BACKLOG": "128",
             "URINGCORE_JOB_BUDGET_US": "250",
@@ -68,6 +69,7 @@ struct ConfigurationTests {
         #expect(configuration.loop.backend == .epoll)
         #expect(configuration.pinning == .off)
         #expect(configuration.loop.spin == .microseconds(40))
+        #expect(configuration.loop.limits.operationsPerFileMax == 9)
         #expect(configuration.balance == .rx)
         #expect(configuration.stallLimit == .zero)
         #expect(configuration.loop.ringEntries == 64)
@@ -144,7 +146,7 @@ struct ConfigurationTests {
         (.coreCount, "1"), (.coreCount, "4096"), (.pinning, "auto"), (.pinning, "on"),
         (.backend, "auto"), (.backend, "uring"), (.backend, "epoll"), (.balance, "p2c"),
         (.balance, "off"), (.stall, "0"), (.stall, "3600000"), (.spin, "0"),
-        (.spin, "1000000"),
+        (.spin, "1000000"), (.inFlightPerDescriptor, "1"), (.inFlightPerDescriptor, "65536"),
     ])
     func acceptsTheEdgesOfEachRange(_ setting: Setting, _ value: String) {
         #expect(throws: Never.self) { try read([setting.rawValue: value]) }

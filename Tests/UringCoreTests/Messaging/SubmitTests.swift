@@ -100,14 +100,45 @@ import Testing
         }
     }
 
-    @Test func aCancelledTaskStillGetsItsResult() async throws {
+    /// What has to run after a cancellation is posted.
+    @Test func aCancelledTaskIsToldAtOnceAndWhatHasNotBegunNeverRuns() async throws {
         try await withShards(2) { run in
-            let task = run.task(on: 0) { shard in
-                withUnsafeCurrentTask { $0?.cancel() }
-                return try await shard.submit(to: 1) { $0.index }
+            let hold = EventGate()
+            let ran = SharedCount()
+            run.shards[1].loop.callSoonThreadsafe { try hold.wait("the cancellation") }
+            let submitting = run.task(on: 0) { shard in
+                try await shard.submit(to: 1) { _ in ran.add() }
             }
-            let index = try await ended(task, "a submit")
-            #expect(index == 1)
+            try await run.on(0) { _ in submitting.cancel() }
+            #expect(await thrownReason { try await ended(submitting, "a submit") } == .cancelled)
+            let posting = run.task(on: 0) { shard in
+                withUnsafeCurrentTask { $0?.cancel() }
+                try shard.post(to: 1) { _ in ran.add(100) }
+            }
+            try await ended(posting, "a post")
+            hold.open()
+            try await run.on(1) { _ in }
+            #expect(ran.value == 100)
+        }
+    }
+
+    @Test func aResultThatNobodyWaitsForIsDropped() async throws {
+        try await withShards(2) { run in
+            let (begun, hold) = (EventGate(), EventGate())
+            let alive = SharedCount()
+            let submitting = run.task(on: 0) { shard in
+                try await shard.submit(to: 1) { _ in
+                    begun.open()
+                    try hold.wait("the cancellation")
+                    return CountedToken(alive)
+                }
+            }
+            try await begun.opened("the work")
+            submitting.cancel()
+            #expect(await thrownReason { try await ended(submitting, "a submit") } == .cancelled)
+            hold.open()
+            try await run.on(1) { _ in }
+            #expect(alive.value == 0)
         }
     }
 

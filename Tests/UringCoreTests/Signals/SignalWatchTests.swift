@@ -6,8 +6,9 @@ import Testing
 /// Signals as events of a loop: SIGUSR1 and SIGUSR2, which nothing else in this process uses.
 @Suite("SignalWatch", .serialized)
 struct SignalWatchTests {
-    private func makeLoop() throws -> EventLoop {
+    private func makeLoop(_ backend: BackendChoice = .auto) throws -> EventLoop {
         var options = LoopOptions()
+        options.backend = backend
         options.ringEntries = 8
         options.completionEntries = 64
         options.bufferBytes = 64
@@ -44,8 +45,9 @@ struct SignalWatchTests {
         return (handler, action.sa_flags, sigismember(&action.sa_mask, SIGALRM) == 1)
     }
 
-    @Test func callsBackOnTheLoop() throws {
-        let loop = try makeLoop()
+    @Test(arguments: [BackendChoice.auto, .epoll])
+    func callsBackOnTheLoop(backend: BackendChoice) throws {
+        let loop = try makeLoop(backend)
         defer { loop.shutDown() }
         var callCount = 0
         var wasOnLoop = false
@@ -124,19 +126,97 @@ struct SignalWatchTests {
         send(SIGUSR2)  // Its default action would end this process.
     }
 
-    @Test func refusesASecondWatchOfOneSignal() throws {
+    @Test func callsEveryHandlerOnEveryLoop() throws {
+        let (first, second) = (try makeLoop(), try makeLoop())
+        defer { for loop in [first, second] { loop.shutDown() } }
+        let before = action(of: SIGUSR1)
+        var calls: [String] = []
+        let watches = try ["a", "b"].map { name in
+            try first.addSignalHandler(SIGUSR1) { calls.append(name) }
+        }
+        try second.addSignalHandler(SIGUSR1) { calls.append("c") }
+        send(SIGUSR1)
+        try run(first, until: { calls.count == 2 })
+        try run(second, until: { calls.count == 3 })
+        #expect(calls == ["a", "b", "c"])
+        watches[0].cancel()
+        send(SIGUSR1)
+        try run(first, until: { calls.count == 4 })
+        try run(second, until: { calls.count == 5 })
+        #expect(calls.suffix(2) == ["b", "c"])
+        watches[1].cancel()
+        #expect(action(of: SIGUSR1) != before, "the second loop watches still")
+        #expect(second.removeSignalHandlers(SIGUSR1))
+        #expect(!second.removeSignalHandlers(SIGUSR1))
+        #expect(action(of: SIGUSR1) == before)
+    }
+
+    @Test func mayBeRemovedInsideItsCall() throws {
         let loop = try makeLoop()
         defer { loop.shutDown() }
-        var callCount = 0
-        let first = try SignalWatch(SIGUSR1, on: loop) { callCount += 1 }
-        let error = try #require(throws: IOError.self) { try SignalWatch(SIGUSR1, on: loop) {} }
+        let before = action(of: SIGUSR1)
+        var (count, otherCount) = (0, 0)
+        var watch: SignalWatch?
+        watch = try loop.addSignalHandler(SIGUSR1) {
+            count += 1
+            loop.removeSignalHandlers(SIGUSR1)
+            watch?.cancel()
+        }
+        try loop.addSignalHandler(SIGUSR1) { otherCount += 1 }
+        send(SIGUSR1)
+        try run(loop, until: { count == 1 && loop.metrics.descriptors == 0 })
+        #expect(otherCount == 0, "it was removed by the first")
+        #expect(action(of: SIGUSR1) == before)
+    }
+
+    @Test func endsWithItsLoop() throws {
+        let before = action(of: SIGUSR2)
+        let loop = try makeLoop()
+        try loop.addSignalHandler(SIGUSR2) {}
+        #expect(action(of: SIGUSR2) != before)
+        #expect(loop.shutDown() == 0)
+        #expect(action(of: SIGUSR2) == before)
+        #expect(throws: IOError.self) { try loop.addSignalHandler(SIGUSR2) {} }
+    }
+
+    @Test func refusesTheRuntimesOwn() throws {
+        let loop = try makeLoop()
+        defer { loop.shutDown() }
+        let own = try SignalEvents([SIGUSR1])
+        let error = try #require(throws: IOError.self) {
+            try loop.addSignalHandler(SIGUSR1) {}
+        }
         #expect(error.operation == .watchSignal)
         #expect(error.errno == .busy)
         #expect("\(error)".contains("signal \(SIGUSR1)"))
-        send(SIGUSR1)
-        try run(loop, until: { callCount == 1 })
-        first.cancel()
-        try SignalWatch(SIGUSR1, on: loop) {}.cancel()
+        own.release()
+        let watch = try loop.addSignalHandler(SIGUSR1) {}
+        #expect(throws: IOError.self) { try SignalEvents([SIGUSR1]) }
+        watch.cancel()
+    }
+
+    @Test(arguments: [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT])
+    func refusesFaults(_ signal: Int32) throws {
+        let loop = try makeLoop()
+        defer { loop.shutDown() }
+        let before = action(of: signal)
+        let error = try #require(throws: IOError.self) { try loop.addSignalHandler(signal) {} }
+        #expect(error.errno == .invalid)
+        #expect(action(of: signal) == before)
+    }
+
+    @Test func reportsWhatItsHandlerThrows() throws {
+        struct Oops: Error {}
+        let loop = try makeLoop()
+        defer { loop.shutDown() }
+        var origins: [CallbackFailure.Origin] = []
+        loop.onCallbackError = { origins.append($0.origin) }
+        try loop.addSignalHandler(SIGUSR1) { throw Oops() }
+        for expected in 1...2 {
+            send(SIGUSR1)
+            try run(loop, until: { origins.count == expected })
+        }
+        #expect(origins == [.signal, .signal])
     }
 
     @Test(arguments: [SIGKILL, SIGSTOP, 0, -1, 65, Int32.max])

@@ -25,8 +25,18 @@ import UringTesting
 
     private static let far = [Int.min, -1, .max]
 
+    private static let badFiles =
+        whole("fileBufferBytes", \.fileBufferBytes, far + [0, 512, 4_097, 16_781_312])
+        + whole("fileBufferCount", \.fileBufferCount, far + [32_769])
+        + whole(
+            "limits.operationsPerFileMax",
+            \.limits.operationsPerFileMax,
+            far + [0, 65_537]
+        )
+
     private static let bad =
-        whole("ringEntries", \.ringEntries, far + [0, 3, 255, 65_536])
+        badFiles
+        + whole("ringEntries", \.ringEntries, far + [0, 3, 255, 65_536])
         + whole("completionEntries", \.completionEntries, far + [0, 3, 128, 4_095, 131_072])
         + whole("bufferBytes", \.bufferBytes, far + [0, 10, 63, 16_777_217])
         + whole("bufferCount", \.bufferCount, far + [0, 32_769])
@@ -126,6 +136,9 @@ import UringTesting
         options.limits.jobsBudget = .seconds(3_600)
         options.limits.completionsPerTickMax = 65_536
         options.limits.connectionsMax = 4_000_000
+        options.limits.operationsPerFileMax = 65_536
+        options.fileBufferBytes = 16_777_216
+        options.fileBufferCount = 32_768
         #expect(options.badField == nil)
     }
 
@@ -133,6 +146,7 @@ import UringTesting
     @Test func areAllCheckedWhereTheyCanBeWrong() throws {
         let free: Set = [
             "backend", "memoryLock", "isSubmissionPolled", "featuresOff", "limits", "log",
+            "offload", "usesFixedBuffers", "registersFiles",
         ]
         let options = Mirror(reflecting: LoopOptions()).children.compactMap(\.label)
         let limits = Mirror(reflecting: LoopLimits()).children.compactMap(\.label)

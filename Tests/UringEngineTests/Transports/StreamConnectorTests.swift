@@ -125,7 +125,8 @@ import UringTesting
         #expect(outcome.count == 1)
         #expect(outcome.ioError?.operation == .connect)
         #expect(outcome.ioError?.errno == .connectionRefused)
-        #expect(outcome.ioError?.detail == "10.0.0.1:80")
+        let tried = "[::1]:81: ETIMEDOUT (110), 10.0.0.1:80: ECONNREFUSED (111)"
+        #expect(outcome.ioError?.detail == "tried 2 addresses: \(tried)")
         #expect(fixture.handlers.isEmpty)
         try fixture.expectBaseline()
     }
@@ -150,7 +151,7 @@ import UringTesting
 
     @Test func cancelsAndReapsAtItsTimeout() throws {
         let fixture = try LoopFixture(ScriptedDriver(answersCancels: false))
-        let outcome = try connect(fixture, to: [Self.first, Self.second], timeout: .seconds(2))
+        let outcome = try connect(fixture, to: [Self.first], timeout: .seconds(2))
         let (descriptor, _) = try pending(fixture)
         try fixture.advance(by: .seconds(2))
         #expect(outcome.count == 0, "the attempt is reaped first")

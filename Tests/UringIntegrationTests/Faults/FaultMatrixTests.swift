@@ -80,7 +80,13 @@ extension FaultScenario {
         case .shutdown, .outputState: "write and close"
         case .bind, .listen, .setPermissions: "a Unix listener that moves"
         case .connectAtOnce: "Unix connects"
+        case .receiveMessage, .trySend, .openDatagramSocket: "datagrams"
+        case .readStream, .writeStream, .openPipe: "pipes"
+        case .takeEnd: "adopted pipes"
+        case .checkPollable: "a reader that comes and goes"
         case .setFilePermissions, .fileStatus, .isBound, .unlink: "a file that was left behind"
+        case .openFile, .readFile, .writeFile, .changeFile, .inspectPath, .changeNames, .closeFile:
+            "files"
         }
     }
 }

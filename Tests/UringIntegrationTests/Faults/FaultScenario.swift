@@ -34,7 +34,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all = streams + closing + connecting + unix + loops
+    static let all =
+        streams + closing + connecting + unix + datagrams + files + loops + pipes
 }
 
 /// What a scenario plays on: a loop with a plan of faults, and its own directory.

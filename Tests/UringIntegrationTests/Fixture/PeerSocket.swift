@@ -89,6 +89,33 @@ class PeerSocket: @unchecked Sendable {
     }
 }
 
+extension PeerSocket {
+    /// Lets a call write an address; nil when it wrote none.
+    func readAddress(
+        _ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int
+    ) -> (result: Int, address: SocketAddress?) {
+        var form = cu_address()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutableBytes(of: &form.storage) { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) { address in
+                guard let first = address.baseAddress else {
+                    preconditionFailure("an address has bytes")
+                }
+                return body(first, &length)
+            }
+        }
+        form.length = length
+        return (result, length == 0 ? nil : SocketAddress(form))
+    }
+
+    /// Where it is bound.
+    func boundAddress() throws -> SocketAddress {
+        let (result, address) = readAddress { Int(getsockname(descriptor, $0, $1)) }
+        guard result == 0, let address else { throw PeerError("getsockname") }
+        return address
+    }
+}
+
 /// A socket that is bound, and listens if asked to, without the engine.
 final class RawListener: PeerSocket, @unchecked Sendable {
     private(set) var address: SocketAddress
@@ -100,20 +127,7 @@ final class RawListener: PeerSocket, @unchecked Sendable {
         let bound = try withAddress(wished) { bind(descriptor, $0, $1) }
         guard bound == 0 else { throw PeerError("bind") }
         if let backlog, listen(descriptor, backlog) != 0 { throw PeerError("listen") }
-        address = try localAddress()
-    }
-
-    private func localAddress() throws -> SocketAddress {
-        var form = cu_address()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let result = withUnsafeMutableBytes(of: &form.storage) { bytes in
-            bytes.withMemoryRebound(to: sockaddr.self) {
-                getsockname(descriptor, $0.baseAddress, &length)
-            }
-        }
-        form.length = length
-        guard result == 0, let address = SocketAddress(form) else { throw PeerError("getsockname") }
-        return address
+        address = try boundAddress()
     }
 
     func accept() throws -> Peer {

@@ -31,6 +31,7 @@ struct Rung: Sendable, CustomTestStringConvertible {
     }
 
     static let everything = Rung(name: "everything", featuresOff: [])
+    static let nothing = Rung(name: "nothing", featuresOff: Set(KernelFeature.allCases))
 
     static let all = [
         everything,
@@ -42,11 +43,12 @@ struct Rung: Sendable, CustomTestStringConvertible {
         ),
         Rung(name: "no buffer ring", featuresOff: [.bufferRing]),
         Rung(name: "no multishot receive", featuresOff: [.multishotReceive]),
+        Rung(name: "no multishot recvmsg", featuresOff: [.multishotReceiveMessage]),
         Rung(name: "no multishot accept", featuresOff: [.multishotAccept]),
         Rung(name: "no receive budget", featuresOff: [.receiveBudget]),
         Rung(name: "no multishot poll", featuresOff: [.multishotPoll]),
         Rung(name: "no registered ring", featuresOff: [.registeredRing, .noIOWait]),
-        Rung(name: "nothing", featuresOff: Set(KernelFeature.allCases)),
+        nothing,
         epoll,
     ]
 

@@ -72,6 +72,29 @@ extension Integration {
             }
         }
 
+        /// The first neither answers nor refuses: the second is tried beside it, and the first is closed.
+        @Test(arguments: Rung.all)
+        func aSilentAddressIsOvertaken(rung: Rung) throws {
+            try withLoop(rung) { server in
+                let full = server.keep(try RawListener(backlog: 0))
+                for _ in 0..<3 {
+                    let peer = server.keep(try Peer(towards: full.address))
+                    _ = try peer.beginConnect(to: full.address)
+                }
+                let listening = try server.listen { EchoHandler() }
+                let pattern = Pattern(seed: 4)
+                let handler = CheckingHandler(pattern, expecting: 100) { transport in
+                    transport.write(pattern.bytes(count: 100))
+                }
+                let addresses = [full.address, listening.address]
+                let transport = try server.connect(to: addresses, handler).get()
+                #expect(try server.run { _ in try transport.peerAddress() } == listening.address)
+                try handler.complete.wait("everything echoed")
+                try server.run { _ in transport.close() }
+                try expectOneCleanLoss(of: handler, on: server)
+            }
+        }
+
         @Test func emptyListOfAddressesIsAnError() throws {
             try withLoop { server in
                 let error = try failure(of: [], on: server)

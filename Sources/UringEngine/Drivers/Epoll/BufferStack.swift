@@ -65,6 +65,20 @@
         return unsafe (buffer, base + offset)
     }
 
+    /// Where the buffer lies that will be the next after `index` others.
+    ///
+    /// Precondition: there are more than that.
+    ///
+    /// Safety: as the pool's memory.
+    @inline(__always)
+    func address(ofNext index: Int) -> UnsafeMutableRawPointer? {
+        precondition(index < count, "only a buffer that is there has a place")
+        guard let numbers = unsafe numbers, let base = unsafe base else { return nil }
+        let buffer = unsafe numbers[count &- 1 &- index]
+        let offset = Int(buffer.rawValue) &* PoolRegion.strideBytes(bufferBytes)
+        return unsafe base + offset
+    }
+
     /// Takes the buffer of `next`.
     @inline(__always)
     mutating func takeNext() {

@@ -10,7 +10,7 @@ extension EpollDriver {
     private static let acceptsPerTurnMax = 64
 
     /// Whether a descriptor that was readable may be so still.
-    private enum Outcome {
+    enum ReadOutcome {
         /// The operation is over; the next in the list goes on.
         case ended
         /// It has had its share of this turn.
@@ -34,9 +34,11 @@ extension EpollDriver {
     private func read(
         _ operation: UnsafeMutablePointer<WaitingOperation>,
         _ known: UnsafeMutablePointer<WatchedDescriptor>
-    ) -> Outcome {
+    ) -> ReadOutcome {
         let token = unsafe operation.pointee.token
         if token.hasKind(.receive) { return unsafe receive(operation, known) }
+        if token.hasKind(.receiveMessage) { return unsafe receiveMessages(operation, known) }
+        if token.hasKind(.readStream) { return unsafe readStream(operation) }
         return token.hasKind(.accept)
             ? unsafe accept(operation) : unsafe discard(operation, known)
     }
@@ -45,7 +47,7 @@ extension EpollDriver {
     private func receive(
         _ operation: UnsafeMutablePointer<WaitingOperation>,
         _ known: UnsafeMutablePointer<WatchedDescriptor>
-    ) -> Outcome {
+    ) -> ReadOutcome {
         let (token, descriptor) = unsafe (operation.pointee.token, operation.pointee.descriptor)
         var receivesLeft = Self.receivesPerTurnMax
         var bytesLeft = Self.bytesPerTurnMax
@@ -84,7 +86,7 @@ extension EpollDriver {
     private func discard(
         _ operation: UnsafeMutablePointer<WaitingOperation>,
         _ known: UnsafeMutablePointer<WatchedDescriptor>
-    ) -> Outcome {
+    ) -> ReadOutcome {
         let (token, descriptor) = unsafe (operation.pointee.token, operation.pointee.descriptor)
         let wanted = unsafe operation.pointee.byteCount
         while true {
@@ -99,7 +101,7 @@ extension EpollDriver {
         }
     }
 
-    private func accept(_ operation: UnsafeMutablePointer<WaitingOperation>) -> Outcome {
+    private func accept(_ operation: UnsafeMutablePointer<WaitingOperation>) -> ReadOutcome {
         let (token, listener) = unsafe (operation.pointee.token, operation.pointee.descriptor)
         for _ in 0..<Self.acceptsPerTurnMax {
             let result = cu_accept(listener.rawValue)
@@ -115,9 +117,41 @@ extension EpollDriver {
         return .yielded
     }
 
+    /// Reads until the kernel says that there is nothing more: a terminal hands over one line a call,
+    /// however many it has.
+    private func readStream(_ operation: UnsafeMutablePointer<WaitingOperation>) -> ReadOutcome {
+        let (token, descriptor) = unsafe (operation.pointee.token, operation.pointee.descriptor)
+        var bytesLeft = Self.bytesPerTurnMax
+        for _ in 0..<Self.receivesPerTurnMax where bytesLeft > 0 {
+            guard let (buffer, address) = unsafe supply.next else {
+                return end(token, -Errno.noBuffers.rawValue, .ended)
+            }
+            let count = unsafe cu_read(descriptor.rawValue, address, supply.bufferBytes)
+            guard count > 0 else {
+                guard let outcome = endOfInput(token, count) else { continue }
+                return outcome
+            }
+            supply.takeNext()
+            unsafe operation.pointee.byteCount &-= count
+            let isOver = unsafe operation.pointee.byteCount <= 0
+            if isOver { release(token) }
+            completions.append(
+                Completion(
+                    token: token,
+                    result: Int32(truncatingIfNeeded: count),
+                    isTerminal: isOver,
+                    buffer: buffer
+                )
+            )
+            if isOver { return .ended }
+            bytesLeft &-= count
+        }
+        return .yielded
+    }
+
     /// What a read of nothing means; nil: it is to be made again.
     @inline(never)
-    private func endOfInput(_ token: OperationToken, _ result: Int) -> Outcome? {
+    func endOfInput(_ token: OperationToken, _ result: Int) -> ReadOutcome? {
         switch result < 0 ? Errno(result: Int32(truncatingIfNeeded: result)) : nil {
         case .some(.again): return .drained
         case .some(.interrupted): return nil
@@ -125,7 +159,11 @@ extension EpollDriver {
         }
     }
 
-    private func end(_ token: OperationToken, _ result: Int32, _ outcome: Outcome) -> Outcome {
+    func end(
+        _ token: OperationToken,
+        _ result: Int32,
+        _ outcome: ReadOutcome
+    ) -> ReadOutcome {
         end(token, result)
         return outcome
     }

@@ -25,6 +25,13 @@ extension EpollDriver {
 
     private func write(_ operation: UnsafeMutablePointer<WaitingOperation>) -> Int {
         let descriptor = unsafe operation.pointee.descriptor.rawValue
+        if unsafe operation.pointee.token.hasKind(.writeStream) {
+            return unsafe cu_write(
+                descriptor,
+                operation.pointee.memory,
+                operation.pointee.byteCount
+            )
+        }
         guard unsafe operation.pointee.token.hasKind(.send) else {
             return Int(cu_connect_result(descriptor))
         }

@@ -32,6 +32,7 @@ internal import CUring
     @safe @exclusivity(unchecked) var completionsPerTurnMax = 4
     @safe @exclusivity(unchecked) var isShutDown = false
     var isPoolAdopted = false
+    lazy var messages = MessageBatch()
 
     /// The word of the waker's events: no descriptor's, since none has this number.
     static let wakerWord = UInt64.max
@@ -72,6 +73,7 @@ internal import CUring
         capabilities.multishotReceive = true
         capabilities.receiveBudget = true
         capabilities.multishotPoll = true
+        capabilities.multishotReceiveMessage = true
         return capabilities
     }
 

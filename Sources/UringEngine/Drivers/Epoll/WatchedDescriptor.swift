@@ -46,11 +46,13 @@ struct WatchedDescriptor {
         init(_ kind: OperationKind) {
             self =
                 switch kind {
-                case .accept, .receive, .discard: .readers
-                case .connect, .send: .writers
+                case .accept, .receive, .discard, .receiveMessage, .readStream: .readers
+                case .connect, .send, .writeStream: .writers
                 case .poll: .polls
                 case .cancel, .driverOwn:
                     preconditionFailure("a cancel is answered at once")
+                case .file, .openFile:
+                    preconditionFailure("epoll says nothing of files: they are done elsewhere")
                 }
         }
     }

@@ -4,7 +4,7 @@ internal import Glibc
 /// Whoever answers the control verbs with plain system calls.
 ///
 /// > Thread: As `SocketControl`.
-package protocol SystemControl: SocketControl {}
+package protocol SystemControl: SocketControl, StreamControl {}
 
 /// The control verbs without a driver: for sockets that belong to no loop.
 ///
@@ -71,25 +71,6 @@ extension SystemControl {
         }
     }
 
-    /// Sets an option (setsockopt(2)).
-    package func setOption(_ option: SocketOption, on descriptor: Descriptor) throws(IOError) {
-        let errno: Errno? =
-            switch option {
-            case .reuseAddress(let isOn): set(SO_REUSEADDR, isOn ? 1 : 0, descriptor)
-            case .reusePort(let isOn): set(SO_REUSEPORT, isOn ? 1 : 0, descriptor)
-            case .keepAlive(let isOn): set(SO_KEEPALIVE, isOn ? 1 : 0, descriptor)
-            case .sendBufferBytes(let count): set(SO_SNDBUF, Int32(clamping: count), descriptor)
-            case .receiveBufferBytes(let count): set(SO_RCVBUF, Int32(clamping: count), descriptor)
-            case .noDelay(let isOn):
-                set(TCP_NODELAY, isOn ? 1 : 0, descriptor, level: Int32(IPPROTO_TCP))
-            case .onlyIPv6(let isOn):
-                set(IPV6_V6ONLY, isOn ? 1 : 0, descriptor, level: Int32(IPPROTO_IPV6))
-            case .resetOnClose: Self.failure(cu_set_reset_on_close(descriptor.rawValue))
-            }
-        guard let errno else { return }
-        throw IOError(.setOption, descriptor: descriptor, errno: errno, detail: "\(option)")
-    }
-
     /// The socket's own address (getsockname(2)).
     package func localAddress(of descriptor: Descriptor) throws(IOError) -> SocketAddress {
         try unsafe address(of: descriptor) { unsafe getsockname($0, $1, $2) }
@@ -136,19 +117,6 @@ extension SystemControl {
         // Nothing can be done about a failure: on Linux the number is free again whatever close(2)
         // says.
         _ = cu_close(descriptor.rawValue)
-    }
-
-    private func set(
-        _ option: Int32,
-        _ value: Int32,
-        _ descriptor: Descriptor,
-        level: Int32 = SOL_SOCKET
-    ) -> Errno? {
-        let size = socklen_t(MemoryLayout<Int32>.size)
-        let result = unsafe withUnsafePointer(to: value) { value in
-            unsafe setsockopt(descriptor.rawValue, level, option, value, size)
-        }
-        return result == 0 ? nil : .current
     }
 
     static func failure(_ result: Int32) -> Errno? {

@@ -36,6 +36,8 @@ struct DriverSetup {
         capabilities.receiveBudget = report.isOn(.receiveBudget)
         capabilities.multishotPoll = report.isOn(.multishotPoll)
         capabilities.zeroCopySend = report.isOn(.zeroCopySend)
+        capabilities.multishotReceiveMessage = report.isOn(.multishotReceiveMessage)
+        capabilities.multishotRead = report.isOn(.multishotRead)
         return capabilities
     }
 

@@ -1,5 +1,4 @@
 internal import CUring
-internal import Glibc
 
 /// Receives where the kernel picks no buffers: a poll, then recv(2) into a buffer picked here.
 ///
@@ -8,11 +7,16 @@ internal import Glibc
 /// > Thread: On-loop only.
 /// > Ownership: It holds ids, not memory; the pool's region stays mapped until the driver has shut
 /// > down.
-struct EmulatedReceive {
+@safe struct EmulatedReceive {
     /// A receive that waits for its socket to become readable.
-    struct Request {
+    @safe struct Request {
+        // Safety: a message is its operation's, valid until the terminal completion.
         let descriptor: Descriptor
         let byteBudget: Int
+        /// Where a datagram's sender and control data go; nil for a stream.
+        var message: UnsafeMutablePointer<cu_message>?
+        /// It reads a pipe or a terminal, which is no socket.
+        var isStream = false
     }
 
     /// What became of one.
@@ -23,6 +27,7 @@ struct EmulatedReceive {
         case pollAgain(Request)
     }
 
+    // Safety: the region is the pool's, see Ownership; a buffer is this one's while it is free.
     private var region: PoolRegion?
     private var free: [BufferID] = []
     private var requests: [OperationToken: Request] = [:]
@@ -63,27 +68,40 @@ struct EmulatedReceive {
         guard let buffer = free.popLast() else {
             return .done(Completion(token: token, result: -Errno.noBuffers.rawValue))
         }
-        let budget = request.byteBudget > 0 ? request.byteBudget : .max
-        // Safety: the buffer is ours until the completion hands it over; recv(2) writes during the
-        // call only.
-        let count = unsafe recv(
-            request.descriptor.rawValue,
-            region.address(of: buffer),
-            min(budget, region.bufferBytes),
-            Int32(MSG_DONTWAIT)
-        )
-        if count > 0 {
-            return .done(Completion(token: token, result: Int32(count), buffer: buffer))
+        let result = unsafe call(request, region.address(of: buffer), region.bufferBytes)
+        if result > 0 {
+            return .done(Completion(token: token, result: result, buffer: buffer))
         }
-        let failure = Errno.current
         free.append(buffer)
-        if count == 0 { return .done(Completion(token: token, result: 0)) }
-        switch failure {
+        switch Errno(result: result) {
         case .again, .interrupted:
             // Another reader or a checksum failure took the readiness away (poll(2), BUGS).
             return .pollAgain(request)
         default:
-            return .done(Completion(token: token, result: -failure.rawValue))
+            return .done(Completion(token: token, result: result))
         }
+    }
+
+    /// Asks the kernel once; the descriptor of a pipe or a terminal is non-blocking.
+    ///
+    /// - Returns: how many bytes came, zero for the end or an empty datagram, or a negative errno.
+    private func call(
+        _ request: Request,
+        _ address: UnsafeMutableRawPointer,
+        _ bufferBytes: Int
+    ) -> Int32 {
+        let descriptor = request.descriptor.rawValue
+        let budget = request.byteBudget > 0 ? request.byteBudget : .max
+        let room = min(budget, bufferBytes)
+        // Safety: the buffer is ours until the completion hands it over; the calls write during
+        // themselves only.
+        if request.isStream {
+            return unsafe Int32(truncatingIfNeeded: cu_read(descriptor, address, room))
+        }
+        let count =
+            unsafe request.message.map { message in
+                unsafe cu_receive_message(descriptor, message, address, room)
+            } ?? cu_receive(descriptor, address, room, 0)
+        return Int32(truncatingIfNeeded: count)
     }
 }

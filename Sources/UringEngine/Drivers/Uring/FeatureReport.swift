@@ -13,6 +13,8 @@ package struct FeatureReport: Sendable {
     }
 
     private var states: [KernelFeature: Line] = [:]
+    /// The operations on files that the ring has.
+    package var fileOperations: FileOperations = []
 
     /// Starts with nothing known.
     package init() {}

@@ -13,7 +13,8 @@ struct RingProbe {
 
     private static let operations: [(opcode: io_uring_op, name: String)] = [
         (IORING_OP_ACCEPT, "ACCEPT"), (IORING_OP_CONNECT, "CONNECT"), (IORING_OP_RECV, "RECV"),
-        (IORING_OP_SEND, "SEND"), (IORING_OP_SENDMSG, "SENDMSG"),
+        (IORING_OP_SEND, "SEND"), (IORING_OP_SENDMSG, "SENDMSG"), (IORING_OP_RECVMSG, "RECVMSG"),
+        (IORING_OP_READ, "READ"), (IORING_OP_WRITE, "WRITE"),
         (IORING_OP_POLL_ADD, "POLL_ADD"), (IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL"),
     ]
 
@@ -23,11 +24,10 @@ struct RingProbe {
     ///   no answer.
     func run(into report: inout FeatureReport) throws(IOError) {
         let known = try knownOperations()
-        let missing =
-            SetupLadder.missingFeatures(ring.features)
-            + Self.operations.filter { !known.contains($0.opcode.rawValue) }.map(\.name)
+        let missing = SetupLadder.missingFeatures(ring.features) + known.missing
         guard missing.isEmpty else { throw SetupFailure.missing(missing) }
-        noteZeroCopy(isKnown: known.contains(IORING_OP_SEND_ZC.rawValue), in: &report)
+        noteZeroCopy(isKnown: known.hasZeroCopySend, in: &report)
+        noteFiles(known.files, in: &report)
         try note(.multishotPoll, in: &report) { test throws(IOError) in try test.multishotPoll() }
         try note(.multishotAccept, in: &report) { test throws(IOError) in
             try test.multishotAccept(isAssumed: buffers != nil)
@@ -35,10 +35,18 @@ struct RingProbe {
         guard let buffers else {
             report.note(.multishotReceive, isOn: false, "needs buf_ring")
             report.note(.receiveBudget, isOn: false, "needs buf_ring")
+            report.note(.multishotReceiveMessage, isOn: false, "needs buf_ring")
+            report.note(.multishotRead, isOn: false, "needs buf_ring")
             return
+        }
+        try note(.multishotRead, in: &report) { test throws(IOError) in
+            try test.multishotRead(buffers)
         }
         try note(.multishotReceive, in: &report) { test throws(IOError) in
             try test.multishotReceive(buffers)
+        }
+        try note(.multishotReceiveMessage, in: &report) { test throws(IOError) in
+            try test.multishotReceiveMessage(buffers)
         }
         guard report.isOn(.multishotReceive) else {
             report.note(.receiveBudget, isOn: false, "needs multishot_recv")
@@ -62,6 +70,13 @@ struct RingProbe {
         report.note(feature, isOn: verdict.isOn, verdict.reason)
     }
 
+    /// What a ring knows of operations: those that nothing does without, and others.
+    private struct KnownOperations {
+        var missing: [String] = []
+        var files: FileOperations = []
+        var hasZeroCopySend = false
+    }
+
     /// By name alone: a trial takes a TCP connection, and its second completion may take an acknowledgement.
     private func noteZeroCopy(isKnown: Bool, in report: inout FeatureReport) {
         guard !featuresOff.contains(.zeroCopySend) else {
@@ -71,8 +86,17 @@ struct RingProbe {
         report.note(.zeroCopySend, isOn: isKnown, reason)
     }
 
-    /// The opcodes that the kernel knows; none where it cannot be asked.
-    private func knownOperations() throws(IOError) -> Set<UInt32> {
+    /// Fixed buffers are as old as rings, and a sparse table of files fails where it is made: these
+    /// are tried when they are first wanted.
+    private func noteFiles(_ files: FileOperations, in report: inout FeatureReport) {
+        for feature in [KernelFeature.fileOperations, .fixedBuffers, .registeredFiles] {
+            let isMasked = featuresOff.contains(feature)
+            report.note(feature, isOn: !isMasked, isMasked ? FeatureReport.masked : "probed")
+        }
+        report.fileOperations = featuresOff.contains(.fileOperations) ? [] : files
+    }
+
+    private func knownOperations() throws(IOError) -> KnownOperations {
         // Safety: the kernel fills in the list during the call; it is read before it is freed.
         let probe = unsafe Self.allocateProbe()
         defer { unsafe probe.deallocate() }
@@ -80,13 +104,31 @@ struct RingProbe {
         guard result >= 0 else {
             let errno = Errno(result: result)
             guard let denial = SetupFailure.denial(errno, of: .register) else {
-                throw SetupFailure.missing(["REGISTER_PROBE"])
+                return KnownOperations(missing: ["REGISTER_PROBE"])
             }
             throw IOError(.setUpRing, errno: errno, detail: denial)
         }
-        let known = (0..<Self.operationsMax).filter { unsafe cu_supports(probe, Int32($0)) }
-        return Set(known)
+        var known = KnownOperations()
+        known.missing = Self.operations.filter { operation in
+            unsafe !cu_supports(probe, Int32(operation.opcode.rawValue))
+        }
+        .map(\.name)
+        for (opcode, operation) in Self.fileOperations
+        where unsafe cu_supports(probe, Int32(opcode)) {
+            known.files.insert(operation)
+        }
+        known.hasZeroCopySend = unsafe cu_supports(probe, Int32(IORING_OP_SEND_ZC.rawValue))
+        return known
     }
+
+    /// By the operation that came last to the kernel, where several are one of ours.
+    private static let fileOperations: [(opcode: UInt32, FileOperations)] = [
+        (IORING_OP_OPENAT.rawValue, .open), (IORING_OP_READ.rawValue, .transfer),
+        (IORING_OP_FSYNC.rawValue, .sync), (IORING_OP_STATX.rawValue, .status),
+        (IORING_OP_RENAMEAT.rawValue, .rename), (IORING_OP_UNLINKAT.rawValue, .remove),
+        (IORING_OP_MKDIRAT.rawValue, .makeDirectory), (IORING_OP_FALLOCATE.rawValue, .allocate),
+        (UInt32(CU_OP_FTRUNCATE), .truncate), (IORING_OP_CLOSE.rawValue, .close),
+    ]
 
     /// As many as an opcode has values: more than any kernel knows.
     private static let operationsMax: UInt32 = 256

@@ -2,8 +2,8 @@ internal import CUring
 internal import Glibc
 
 // Safety: every call below passes memory that the kernel uses during the call only, except the
-// receives' buffers: those are `scratch`, which lives until the terminal completion has been read
-// and the buffer ring is reset.
+// receives' buffers and header: those are `scratch` and `template`, which live until the terminal
+// completion has been read and the buffer ring is reset.
 extension RingSelfTest {
     /// One poll answers twice: an eventfd is written twice and never read.
     func multishotPoll() throws(IOError) -> Verdict {
@@ -86,6 +86,43 @@ extension RingSelfTest {
         return isExact ? .works : .refused(answers.last)
     }
 
+    /// One receive of messages takes two, each in its own buffer behind its head, and then the end.
+    func multishotReceiveMessage(_ buffers: ProvidedBuffers) throws(IOError) -> Verdict {
+        let answers = try receive(
+            Self.pair(type: Self.messages),
+            messages: [1, 1],
+            budget: 0,
+            asMessages: true,
+            buffers
+        )
+        let wanted = Int32(MessageLayout.headBytes + 1)
+        let received = answers.filter { $0.result == wanted && !$0.isTerminal && $0.buffer != nil }
+        return received.count == 2 ? .works : .refused(answers.last)
+    }
+
+    /// One read takes what is written to a pipe while it waits, twice, and then the end.
+    func multishotRead(_ buffers: ProvidedBuffers) throws(IOError) -> Verdict {
+        let (reader, writer) = try SystemPipe.open()
+        defer { _ = cu_close(reader.rawValue) }
+        _ = cu_set_nonblocking(reader.rawValue, true)
+        let scratch = unsafe provideScratch(to: buffers)
+        let token = Self.probeToken.rawValue
+        unsafe prepare {
+            unsafe cu_prepare_read($0, reader.rawValue, ProvidedBuffers.group, true, token)
+        }
+        var answers: [Answer] = []
+        for _ in 0..<2 where answers.last?.isTerminal != true {
+            Self.write(1, to: writer.rawValue)
+            answers.append(try next())
+        }
+        _ = cu_close(writer.rawValue)
+        if answers.last?.isTerminal != true { answers += try rest() }
+        unsafe scratch.deallocate()
+        try buffers.reset(in: ring)
+        let received = answers.filter { $0.result == 1 && !$0.isTerminal && $0.buffer != nil }
+        return received.count == 2 && answers.last?.result == 0 ? .works : .refused(answers.last)
+    }
+
     private static let scratchBytes = 64
     private static let scratchCount: UInt16 = 16
     private static let stream = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
@@ -97,11 +134,33 @@ extension RingSelfTest {
         _ pair: (reader: Int32, writer: Int32),
         messages: [Int],
         budget: UInt32,
+        asMessages: Bool = false,
         _ buffers: ProvidedBuffers
     ) throws(IOError) -> [Answer] {
         for byteCount in messages { Self.write(byteCount, to: pair.writer) }
         _ = cu_close(pair.writer)
         defer { _ = cu_close(pair.reader) }
+        let scratch = unsafe provideScratch(to: buffers)
+        let template = UnsafeMutablePointer<cu_message>.allocate(capacity: 1)
+        unsafe template.initialize(to: cu_message())
+        let token = Self.probeToken.rawValue
+        let (reader, group) = (pair.reader, ProvidedBuffers.group)
+        unsafe prepare {
+            unsafe asMessages
+                ? cu_prepare_receive_message($0, reader, template, group, true, false, token)
+                : cu_prepare_receive($0, reader, group, true, false, budget, token)
+        }
+        // When no end comes, the kernel may still write there: then the scratch is left to it for
+        // good.
+        let answers = try rest()
+        unsafe scratch.deallocate()
+        unsafe template.deallocate()
+        try buffers.reset(in: ring)
+        return answers
+    }
+
+    /// Gives the kernel memory to receive into; it is the caller's again after the terminal completion.
+    private func provideScratch(to buffers: ProvidedBuffers) -> UnsafeMutableRawPointer {
         let count = Int(Self.scratchCount)
         let scratch = UnsafeMutableRawPointer.allocate(
             byteCount: count * Self.scratchBytes,
@@ -120,24 +179,7 @@ extension RingSelfTest {
             )
         }
         unsafe cu_publish_buffers(buffers.words, provided)
-        let token = Self.probeToken.rawValue
-        unsafe prepare {
-            unsafe cu_prepare_receive(
-                $0,
-                pair.reader,
-                ProvidedBuffers.group,
-                true,
-                false,
-                budget,
-                token
-            )
-        }
-        // When no end comes, the kernel may still write there: then the scratch is left to it for
-        // good.
-        let answers = try rest()
-        unsafe scratch.deallocate()
-        try buffers.reset(in: ring)
-        return answers
+        return unsafe scratch
     }
 
     private static func write(_ byteCount: Int, to descriptor: Int32) {

@@ -10,7 +10,9 @@ extension UringDriver {
     /// - Returns: false, with nothing asked for, where the completion of a receive stands for that of
     ///   its poll.
     package func completeWithNothingDone(_ token: OperationToken, result: Int32) -> Bool {
-        guard receiveMode != .emulated || !token.hasKind(.receive) else { return false }
+        let isReading =
+            token.hasKind(.receive) || token.hasKind(.receiveMessage) || token.hasKind(.readStream)
+        guard receiveMode != .emulated || !isReading else { return false }
         unsafe cu_prepare_result(nextEntry(), result, token.rawValue)
         return true
     }

@@ -59,10 +59,11 @@ extension UringDriver {
                 token.rawValue
             )
         case .emulated:
-            receiveEmulated(
-                token,
-                EmulatedReceive.Request(descriptor: descriptor, byteBudget: byteBudget)
+            let request = unsafe EmulatedReceive.Request(
+                descriptor: descriptor,
+                byteBudget: byteBudget
             )
+            receiveEmulated(token, request)
         }
     }
 
@@ -135,6 +136,46 @@ extension UringDriver {
         // The header is the structure's only member.
         let header = unsafe UnsafeRawPointer(message).assumingMemoryBound(to: msghdr.self)
         unsafe cu_prepare_send_message(nextEntry(), descriptor.rawValue, header, token.rawValue)
+    }
+
+    /// Reads into a buffer that the kernel picks; without a buffer ring, once a poll has answered.
+    package func readStream(
+        _ token: OperationToken,
+        from descriptor: Descriptor,
+        byteBudget: Int,
+        isMultishot: Bool
+    ) {
+        guard receiveMode != .emulated else {
+            let request = unsafe EmulatedReceive.Request(
+                descriptor: descriptor,
+                byteBudget: byteBudget,
+                isStream: true
+            )
+            return receiveEmulated(token, request)
+        }
+        unsafe cu_prepare_read(
+            nextEntry(),
+            descriptor.rawValue,
+            ProvidedBuffers.group,
+            isMultishot && capabilities.multishotRead,
+            token.rawValue
+        )
+    }
+
+    /// Writes one run of bytes.
+    package func writeStream(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        bytes: UnsafeRawBufferPointer
+    ) {
+        let count = UInt32(clamping: bytes.count)
+        unsafe cu_prepare_write(
+            nextEntry(),
+            descriptor.rawValue,
+            bytes.baseAddress,
+            count,
+            token.rawValue
+        )
     }
 
     /// Drops received bytes without a buffer.

@@ -66,7 +66,10 @@ extension UringDriver {
         for index in 0..<UInt32(truncatingIfNeeded: count) {
             let entry = unsafe cu_completion(raw, index)
             let token = unsafe OperationToken(rawValue: entry.pointee.user_data)
-            guard token.hasKind(.receive) else {
+            let isReading =
+                token.hasKind(.receive) || token.hasKind(.receiveMessage)
+                || token.hasKind(.readStream)
+            guard isReading else {
                 unsafe copyOther(entry, into: &batch)
                 continue
             }

@@ -25,6 +25,7 @@ extension UringDriver {
         }
         buffers?.unregister(from: ring)
         ring.close()
+        turn = nil
         leftByShutDown = unsafe operationsInFlight - drain.ownInFlight
         return leftByShutDown
     }

@@ -20,6 +20,7 @@ internal import CUring
     let buffers: ProvidedBuffers?
     let wakeSource: EventDescriptorWaker
     let receiveMode: ReceiveMode
+    let messageMode: ReceiveMode
     let isPolledByKernel: Bool
     private let log: (String) -> Void
 
@@ -51,6 +52,12 @@ internal import CUring
     var isShutDown = false
     var isPoolAdopted = false
     var leftByShutDown = 0
+    let fileOperations: FileOperations
+    /// What was registered for reads and writes of files.
+    var fileMemory: Range<UInt>?
+    var registered: RegisteredDescriptors
+    /// Made for a foreign loop.
+    var turn: TurnDescriptor?
 
     /// Sets a ring up on the calling thread and tries what it can do.
     ///
@@ -63,7 +70,10 @@ internal import CUring
         features = setup.report
         capabilities = setup.capabilities
         receiveMode = ReceiveMode(setup.capabilities, hasBufferRing: setup.buffers != nil)
+        messageMode = ReceiveMode(ofMessages: setup.capabilities, setup.buffers != nil)
         isPolledByKernel = setup.ring.rung == .kernelPolling
+        fileOperations = setup.report.fileOperations
+        registered = RegisteredDescriptors(isWanted: setup.report.isOn(.registeredFiles))
         log = options.log
         do throws(IOError) {
             wakeSource = try EventDescriptorWaker()
@@ -134,6 +144,16 @@ enum ReceiveMode {
             case (true, false, _): .oneShot
             case (true, true, false): .multishot
             case (true, true, true): .budgeted
+            }
+    }
+
+    /// How it receives datagrams.
+    init(ofMessages capabilities: Capabilities, _ hasBufferRing: Bool) {
+        self =
+            switch (hasBufferRing, capabilities.multishotReceiveMessage) {
+            case (false, _): .emulated
+            case (true, false): .oneShot
+            case (true, true): .multishot
             }
     }
 }

@@ -1,55 +1,84 @@
-internal import CUring
-
-/// Calls back on the loop when a signal arrives.
+/// A handler of a signal on a loop.
 ///
-/// The previous action is restored when the watch ends.
+/// A sigaction(2) handler writes an eventfd that the loop polls: no work happens in it, and it does not
+/// matter which thread the kernel picks (a signalfd needs the signal blocked in every thread, and an
+/// embedder's main thread was killed). Any number of handlers and loops may watch one signal; with the
+/// last one of the process the signal has its previous action again.
 ///
-/// A sigaction(2) handler writes an eventfd that the loop polls: no work happens in the handler,
-/// and it does not matter which thread the kernel picks (a signalfd needs the signal blocked in
-/// every thread, and an embedder's main thread was killed).
+/// Signals that come together may make one call. What a program sends itself arrives as any other.
 ///
 /// > Thread: On-loop only.
+/// > Ownership: The loop keeps the handler until `cancel`, or its own end; this object may be let go.
 public final class SignalWatch {
-    private let signal: Int32
-    private let event: EventDescriptorWaker
-    private var watch: DescriptorWatch?
+    private weak var source: SignalSource?
+    private let id: UInt64
 
-    /// Starts to watch; one watch per signal and process.
+    /// Starts to watch, as `EventLoop.addSignalHandler`.
     ///
-    /// - Throws: EBUSY when the signal is watched already, EINVAL for one that cannot be caught,
-    ///   `.closed` when the loop was shut down.
-    public init(
+    /// - Throws: as `EventLoop.addSignalHandler`.
+    public convenience init(
         _ signal: Int32,
         on loop: EventLoop,
-        _ action: @escaping () -> Void
+        _ action: @escaping () throws -> Void
     ) throws(IOError) {
-        guard !loop.isShutDown else { throw IOError(.watchSignal, reason: .closed) }
-        self.signal = signal
-        let event = try EventDescriptorWaker()
-        self.event = event
-        let result = cu_catch_signal(signal, event.descriptor.rawValue)
-        guard result == 0 else {
-            throw IOError(.watchSignal, errno: Errno(result: result), detail: "signal \(signal)")
-        }
-        self.watch = loop.watch(event.descriptor) {
-            event.drain()
-            action()
-        }
+        try self.init(signal, on: loop, action, ended: nil)
     }
 
-    /// Restores the previous action.
-    ///
-    /// A signal that came before may be lost with it.
+    /// The same; `ended` is called when the loop ends before `cancel`.
+    package init(
+        _ signal: Int32,
+        on loop: EventLoop,
+        _ action: @escaping () throws -> Void,
+        ended: (() -> Void)?
+    ) throws(IOError) {
+        let source = try loop.signalSource(signal)
+        self.source = source
+        self.id = source.add(action, ended: ended)
+    }
+
+    /// Takes the handler back, from inside its call too; none comes after it.
     public func cancel() {
-        guard let watch else { return }
-        self.watch = nil
-        cu_release_signal(signal)
-        // The eventfd must outlive the kernel's poll.
-        let event = event
-        watch.cancel { _ = event }
+        source?.remove(id)
+        source = nil
+    }
+}
+
+extension EventLoop {
+    /// Calls `action` on the loop whenever a signal has come, beside all who watch it already.
+    ///
+    /// > Thread: On-loop only; so are the calls. What one throws goes to `onCallbackError`.
+    ///
+    /// - Returns: what takes it back; it may be let go.
+    /// - Throws: EINVAL for one that cannot be caught (SIGKILL, SIGSTOP) or tells of a fault in the
+    ///   program (SIGSEGV and the like); EBUSY for one that begins the drain of a running `Supervisor`;
+    ///   `.closed` when the loop was shut down; EMFILE.
+    @discardableResult
+    public func addSignalHandler(
+        _ signal: Int32,
+        _ action: @escaping () throws -> Void
+    ) throws(IOError) -> SignalWatch {
+        try SignalWatch(signal, on: self, action)
     }
 
-    deinit {
-        precondition(watch == nil, "a signal watch is cancelled before it is let go")
+    /// Takes all handlers of a signal on this loop back.
+    ///
+    /// > Thread: On-loop only.
+    ///
+    /// - Returns: whether there was one.
+    @discardableResult
+    public func removeSignalHandlers(_ signal: Int32) -> Bool {
+        checkOnLoop()
+        guard let source = signalOwners[signal] as? SignalSource else { return false }
+        source.end()
+        return true
+    }
+
+    fileprivate func signalSource(_ signal: Int32) throws(IOError) -> SignalSource {
+        try checkAdopting(.watchSignal)
+        if let source = signalOwners[signal] as? SignalSource { return source }
+        let source = try SignalSource(signal, loop: self)
+        signalOwners[signal] = source
+        source.start()
+        return source
     }
 }

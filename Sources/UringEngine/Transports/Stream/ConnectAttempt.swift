@@ -33,6 +33,7 @@ package final class ConnectAttempt: DescriptorOwner {
         switch StreamKind(address) {
         case .tcp: submit()
         case .unix: connectAtOnce()
+        case .pipe: preconditionFailure("no address leads to a pipe")
         }
     }
 

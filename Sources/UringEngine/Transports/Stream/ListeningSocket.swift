@@ -77,6 +77,7 @@ package struct ListeningSocket: Sendable {
         through control: any SocketControl
     ) throws(IOError) {
         switch StreamKind(address) {
+        case .pipe: preconditionFailure("no address leads to a pipe")
         case .unix:
             guard options.sharesPort else { return }
             throw IOError(

@@ -5,7 +5,7 @@
 ///
 /// > Thread: On-loop only.
 struct StreamCondition: OptionSet {
-    let rawValue: UInt8
+    let rawValue: UInt16
 
     /// `close` was called.
     static let flushing = StreamCondition(rawValue: 1)
@@ -23,6 +23,12 @@ struct StreamCondition: OptionSet {
     static let writingPaused = StreamCondition(rawValue: 64)
     /// The kernel had no room for a send: none is tried before a timer says so.
     static let sendPaused = StreamCondition(rawValue: 128)
+    /// It is no socket, and has operations of its own.
+    static let piped = StreamCondition(rawValue: 256)
+    /// It is an end that can only be read.
+    static let inputOnly = StreamCondition(rawValue: 512)
+    /// It is an end that can only be written.
+    static let outputOnly = StreamCondition(rawValue: 1_024)
 }
 
 extension StreamTransport {

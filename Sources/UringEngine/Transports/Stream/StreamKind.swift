@@ -1,4 +1,4 @@
-/// What a stream runs over: the two differ in how they end, and in their options.
+/// What a stream runs over: the kinds differ in how they end, and in their options.
 ///
 /// > Thread: Any thread.
 package enum StreamKind: Hashable, Sendable {
@@ -6,6 +6,9 @@ package enum StreamKind: Hashable, Sendable {
     case tcp
     /// A Unix socket: it knows no reset, and what was sent to it is with the peer at once.
     case unix
+    /// A pipe, a FIFO, a terminal or the like: no socket. It knows neither a reset nor an end of one
+    /// direction alone, and its other end learns of nothing but its close.
+    case pipe
 
     /// The kind of stream that an address leads to.
     package init(_ address: SocketAddress) {
@@ -22,7 +25,7 @@ package enum StreamKind: Hashable, Sendable {
     var abortMode: CloseMode {
         switch self {
         case .tcp: .reset
-        case .unix: .orderly
+        case .unix, .pipe: .orderly
         }
     }
 }

@@ -103,7 +103,7 @@ public final class StreamListener: DescriptorOwner {
         acceptToken = token
         // Under a limit one at a time: a multishot accept hands over the whole backlog before its cancel
         // counts.
-        let isLimited = loop.options.limits.connectionsMax > 0
+        let isLimited = loop.options.limits.connectionsMax > 0 || isFullElsewhere != nil
         loop.driver.base.accept(token, on: descriptor, isMultishot: !isLimited)
     }
 

@@ -134,10 +134,14 @@ extension StreamTransport {
     /// Its kernel counts no acknowledgements, and SIOCOUTQ, which counts the memory of what the
     /// peer has not read, may be the same full buffer at each look. So a look also cancels the send
     /// in flight, which then says how far it came; the flush goes on with the next.
-    private var visiblyQueuedBytes: Int { kind == .unix ? writes.byteCount : 0 }
+    ///
+    /// A pipe tells even less; but its writes are short, so that it needs no cancel.
+    private var visiblyQueuedBytes: Int { kind == .tcp ? 0 : writes.byteCount }
 
     /// Everything was handed to the kernel: FIN, tell the handler, and leave the rest to the table.
     func finishFlush() {
+        // The close is all that its other end can be told.
+        guard kind != .pipe else { return end(nil) }
         let slot = slot
         if let errno = shutForEnd() {
             // ENOTCONN: the peer reset before; there is nobody to send a FIN to.
@@ -171,6 +175,7 @@ extension StreamTransport {
             let rest = EmptyingStream(loop: loop, descriptor: descriptor)
             loop.descriptors.handOver(slot, to: rest)
             rest.start(receive: receive, hasSeenEOF: hasSeenEOF)
+        case .pipe: preconditionFailure("a pipe is closed at once")
         }
     }
 
@@ -179,6 +184,7 @@ extension StreamTransport {
         switch kind {
         case .tcp: isOutputShut ? nil : loop.driver.base.shutdown(descriptor, .output)
         case .unix: loop.driver.base.shutdown(descriptor, .both)
+        case .pipe: preconditionFailure("a pipe is closed at once")
         }
     }
 

@@ -70,6 +70,9 @@ extension StreamTransport {
     /// end of the stream together, the kernel takes the bytes and waits for a wake that came before
     /// (Linux 6.18; TCP and one-shot receives are fine).
     func submitReceive(byteBudget: Int, waitForReadiness: Bool) {
+        guard !condition.contains(.piped) else {
+            return submitRead(byteBudget: byteBudget, waitForReadiness: waitForReadiness)
+        }
         let token = loop.begin(.receive, on: slot)
         receiveToken = token
         loop.driver.receive(
@@ -84,8 +87,10 @@ extension StreamTransport {
     /// block for ever.
     private var wantsInput: Bool {
         switch phase {
-        case .open: !isReadingPaused && parkedBytes * 2 <= loop.inputCapBytes
-        case .flushing: true
+        case .open:
+            !isReadingPaused && parkedBytes * 2 <= loop.inputCapBytes
+                && !condition.contains(.outputOnly)
+        case .flushing: !condition.contains(.piped)
         case .ending, .lost: false
         }
     }

@@ -106,7 +106,7 @@ extension StreamTransport {
 
     private var acceptsWrites: Bool {
         guard phase == .open else { return false }
-        return !isEOFWanted
+        return condition.isDisjoint(with: [.eofWanted, .inputOnly])
     }
 
     @inline(__always)
@@ -179,6 +179,7 @@ extension StreamTransport {
     // Safety: the blocks of the send stay in the queue, unchanged, until its terminal completion;
     // the scratch memory belongs to the operation until then.
     private func submitSend() {
+        if condition.contains(.piped) { return submitWrite() }
         if let bytes = unsafe writes.beginSendOfOnlyBlock() { return unsafe submit(bytes) }
         if let bytes = unsafe writes.beginSendOfFirstBlock(bytesMin: zeroCopyBytesMin) {
             return unsafe submit(bytes)
@@ -259,6 +260,9 @@ extension StreamTransport {
             zeroCopyBytesMin = .max
             loop.stopZeroCopy(errno)
             return true
+        case .again where condition.contains(.piped):
+            awaitRoom()
+            return false
         case .again, .noMemory, .noBuffers:
             // The kernel has no room for it now. Asking again at once would spin.
             let retry = Job.target(self, tag: StreamJob.retrySend.rawValue)
@@ -276,6 +280,7 @@ extension StreamTransport {
     @inline(never)
     private func shutOutput() {
         isOutputShut = true
+        guard !condition.contains(.piped) else { return outputEnded() }
         if let errno = loop.driver.base.shutdown(descriptor, .output), errno != .notConnected {
             end(IOError(.shutdown, descriptor: descriptor, errno: errno))
         }

@@ -43,6 +43,10 @@ internal import DequeModule
     var progressTimer: TimerID?
     var deadlineTimer: TimerID?
     var retryTimer: TimerID?
+    /// What made the open file description of a pipe non-blocking, and has to be taken back.
+    var borrowed: Descriptor?
+    /// Reads of it may be multishot.
+    var isPipe = false
 
     init(
         loop: EventLoop,
@@ -64,8 +68,10 @@ internal import DequeModule
 
     /// The descriptor entered the table: tell the handler, and start to receive.
     func start() {
-        loop.openConnections += 1
-        loop.counters.connections &+= 1
+        if kind != .pipe {
+            loop.openConnections += 1
+            loop.counters.connections &+= 1
+        }
         callHandler { try $0.connectionMade(self) }
         armReceive(waitForReadiness: false)
     }
@@ -107,6 +113,13 @@ internal import DequeModule
         try loop.driver.base.setOption(option, on: openDescriptor(for: .setOption))
     }
 
+    /// Reads an option of the socket.
+    ///
+    /// - Throws: `.closed` after the end, and what getsockopt(2) says.
+    public func option(_ key: SocketOption.Key) throws(IOError) -> SocketOption {
+        try loop.driver.base.option(key, of: openDescriptor(for: .readOption))
+    }
+
     private func openDescriptor(
         for operation: IOError.Operation
     ) throws(IOError) -> Descriptor {
@@ -123,6 +136,8 @@ internal import DequeModule
             received(completion)
         } else if completion.isOf(.send) {
             sent(completion)
+        } else if condition.contains(.piped) {
+            pipeCompleted(completion)
         }
         // What is left are cancels: their targets say how it went.
     }
@@ -139,14 +154,19 @@ internal import DequeModule
                 "a stream that owns its descriptor to the end was aborted or failed"
             )
         }
-        loop.openConnections -= 1
+        if kind == .pipe { giveBack() } else { loop.openConnections -= 1 }
         scheduleLoss(lossError)
     }
 
     /// Arms the receive that ended for want of buffers, or that stood behind such.
     package override func buffersAvailable(_ shareBytes: Int) {
         guard isReadyToReceive else { return }
-        submitReceive(byteBudget: min(receiveBudget, shareBytes), waitForReadiness: true)
+        // A pipe is read at once: readiness is a poll of its own, after which it would stand in line anew.
+        let isPiped = condition.contains(.piped)
+        submitReceive(
+            byteBudget: min(receiveBudget, shareBytes),
+            waitForReadiness: !isPiped
+        )
     }
 
     /// Sends what is queued, or takes the next step of the close.

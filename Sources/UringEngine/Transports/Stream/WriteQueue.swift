@@ -116,6 +116,15 @@ internal import Glibc
         return unsafe bytes
     }
 
+    /// Begins a send of the first block alone.
+    ///
+    /// - Returns: its bytes, or nil when there is nothing to send.
+    mutating func beginSendOfFirstBlock() -> UnsafeRawBufferPointer? {
+        guard inFlightCount == 0, let bytes = unsafe first?.bytes else { return nil }
+        inFlightCount = 1
+        return unsafe bytes
+    }
+
     /// Describes the next send: as many blocks as fit.
     ///
     /// - Returns: how many runs were written.

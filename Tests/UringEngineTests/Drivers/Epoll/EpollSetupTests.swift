@@ -29,6 +29,7 @@ struct EpollSetupTests {
         let harness = try EpollHarness()
         let capabilities = harness.driver.capabilities
         #expect(capabilities.multishotAccept && capabilities.multishotReceive)
+        #expect(capabilities.multishotReceiveMessage)
         #expect(capabilities.receiveBudget && capabilities.multishotPoll)
         #expect(harness.driver.completionDescriptor == nil)
         #expect(harness.driver.summary == "epoll (edge-triggered)")
