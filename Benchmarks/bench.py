@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from harness import allocations, enters, gates, idle, instructions, machine, messaging, micro
+from harness import allocations, datagrams, enters, face, files, gates, idle, instructions
+from harness import machine, messaging, micro
 from harness import plots
 from harness import report, shards, throughput
 from harness.entrants import all_servers, those_that_run
@@ -20,7 +21,7 @@ FOLDER = Path(__file__).resolve().parent
 BUILD = FOLDER / ".build-c"
 PYTHON_PACKAGES = FOLDER.parent / ".build-python"  # Where scripts/setup puts uvloop and matplotlib.
 SECTIONS = ["throughput", "shards", "instructions", "allocations", "enters", "idle", "micro",
-            "messaging"]
+            "messaging", "face", "scheduling", "udp", "files"]
 SMOKE_SECTIONS = ["throughput", "instructions", "allocations"]
 
 
@@ -38,6 +39,14 @@ def parse_options():
     parser.add_argument("--messaging", type=Path, metavar="PATH",
                         help="the program that measures messages between shards")
     parser.add_argument("--nio-messaging", type=Path, metavar="PATH", help="SwiftNIO's likewise")
+    parser.add_argument("--face", type=Path, metavar="PATH",
+                        help="the program that measures the async face and scheduling")
+    parser.add_argument("--nio-face", type=Path, metavar="PATH", help="SwiftNIO's likewise")
+    parser.add_argument("--datagrams", type=Path, metavar="PATH",
+                        help="the static program that serves datagrams")
+    parser.add_argument("--nio-datagrams", type=Path, metavar="PATH", help="SwiftNIO's likewise")
+    parser.add_argument("--files", type=Path, metavar="PATH", help="the program that reads a file")
+    parser.add_argument("--nio-files", type=Path, metavar="PATH", help="SwiftNIO's likewise")
     parser.add_argument("--styles", default="callback,async",
                         help="of uringcore, comma-separated; default callback,async")
     parser.add_argument("--rounds", type=positive_integer, default=5)
@@ -52,7 +61,9 @@ def parse_options():
     parser.add_argument("--quiet", action="store_true", help="no progress lines")
     options = parser.parse_args()
     for path in (options.uringcore, options.uringcore_static, options.nio, options.nio_static,
-                 options.micro, options.messaging, options.nio_messaging):
+                 options.micro, options.messaging, options.nio_messaging, options.face,
+                 options.nio_face, options.datagrams, options.nio_datagrams, options.files,
+                 options.nio_files):
         if path and not path.is_file():
             parser.error(f"{path} is not a file")
     if options.smoke:
@@ -70,6 +81,12 @@ def parse_options():
         options.sections.remove("micro")
     if options.messaging is None and "messaging" in options.sections:
         options.sections.remove("messaging")
+    if options.face is None:
+        options.sections = [name for name in options.sections if name not in ("face", "scheduling")]
+    if options.datagrams is None and "udp" in options.sections:
+        options.sections.remove("udp")
+    if options.files is None and "files" in options.sections:
+        options.sections.remove("files")
     options.say = silent if options.quiet else say
     return options
 
@@ -117,8 +134,17 @@ def section_runs(servers, load, options):
         "enters": lambda: enters.measure(on_uring, ROWS[0], load, options),
         "idle": lambda: idle.measure(servers, load, options),
         "micro": lambda: micro.measure(options.micro, options),
+        "udp": lambda: datagrams.measure(BUILD, options),
         "messaging": lambda: messaging.measure(messengers(options), BUILD, options),
+        "face": lambda: face.face(faces(options), options),
+        "scheduling": lambda: face.scheduling(faces(options), options),
+        "files": lambda: files.measure(options.files, options.nio_files, BUILD, options),
     }
+
+
+def faces(options):
+    programs = {"uringcore": options.face, "nio": options.nio_face}
+    return {name: program for name, program in programs.items() if program}
 
 
 def messengers(options):

@@ -7,6 +7,9 @@ let package = Package(
     products: [
         .executable(name: "nio-echo", targets: ["NIOEcho"]),
         .executable(name: "nio-messaging", targets: ["NIOMessaging"]),
+        .executable(name: "nio-face", targets: ["NIOFace"]),
+        .executable(name: "nio-datagrams", targets: ["NIODatagrams"]),
+        .executable(name: "nio-files", targets: ["NIOFiles"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2")
@@ -26,10 +29,34 @@ let package = Package(
             ]
         ),
         .executableTarget(
+            name: "NIOFace",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+        ),
+        .executableTarget(
+            name: "NIODatagrams",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+        ),
+        .executableTarget(
             name: "NIOMessaging",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+        ),
+        .executableTarget(
+            name: "NIOFiles",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "_NIOFileSystem", package: "swift-nio"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
         ),

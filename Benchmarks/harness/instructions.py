@@ -32,7 +32,7 @@ def measure(servers, row, load, build, options):
             continue
         options.say(f"instructions a request: {server.name}")
         with tempfile.TemporaryDirectory() as folder:
-            binary = _without_debug_information(server.static_binary, folder)
+            binary = without_debug_information(server.static_binary, folder)
             values = [_difference(server, binary, row, load, build, options)
                       for _ in range(_pairs(server, options))]
         figures[server.name] = {"median": median(values), "values": values}
@@ -43,7 +43,7 @@ def _pairs(server, options):
     return PAIRS if server.is_candidate or not options.smoke else PAIRS_OF_RIVALS_IN_SMOKE
 
 
-def _without_debug_information(binary, folder):
+def without_debug_information(binary, folder):
     """valgrind 3.19 gives up on the DWARF that Swift 6.3 writes; the code stays the same."""
     if binary is None:
         return None
@@ -64,13 +64,17 @@ def _total(server, binary, row, load, build, options, requests):
         wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}",
                    f"--log-file={folder}/log"]
         with RunningServer(server, cpu=options.server_cpu, wrapper=wrapper, binary=binary,
-                           environment=_environment(server, build)) as running:
+                           environment=environment(server, build)) as running:
             load.run(running, row, requests=requests)
-        text = profile.read_text()
-        found = re.search(r"^totals: (\d+)", text, re.MULTILINE)
-        if not found:
-            raise HarnessError(f"callgrind left no total for {server.name}.")
-        return int(found.group(1)) - _own_cost(text, SHIM)
+        return total(profile.read_text(), server)
+
+
+def total(text, server):
+    """The instructions that a profile counts, less those of the shim."""
+    found = re.search(r"^totals: (\d+)", text, re.MULTILINE)
+    if not found:
+        raise HarnessError(f"callgrind left no total for {server.name}.")
+    return int(found.group(1)) - _own_cost(text, SHIM)
 
 
 def _own_cost(profile, name):
@@ -93,7 +97,7 @@ def _own_cost(profile, name):
     return cost
 
 
-def _environment(server, build):
+def environment(server, build):
     """Valgrind 3.19 runs no other thread while one waits in a ring, see yielding_enter.c. What the shim
     itself costs is taken off."""
     if not (server.is_candidate and server.uses_io_uring):

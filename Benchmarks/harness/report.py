@@ -2,7 +2,7 @@
 
 import json
 
-from harness import tables
+from harness import datagrams, tables
 
 SECTIONS = (
     ("CPU time, throughput, latency", "throughput", tables.throughput),
@@ -13,6 +13,10 @@ SECTIONS = (
     ("Idle connections", "idle", tables.idle),
     ("Steps of the loop", "micro", tables.micro),
     ("Messages between two loops", "messaging", tables.messaging),
+    ("The async face", "face", tables.face),
+    ("Scheduling on one loop", "scheduling", tables.scheduling),
+    ("Datagrams", "udp", datagrams.lines),
+    ("Reading a file", "files", tables.files),
 )
 
 

@@ -10,6 +10,7 @@ class Context:
     def __init__(self, servers, thresholds):
         self.reference = servers[0].name
         self.gates = thresholds["gates"]
+        self.files = thresholds["targets"]["files"]
         self.targets = {server.name: target.of(server, thresholds["targets"])
                         for server in servers}
 
@@ -147,6 +148,34 @@ def micro(rows, context):
     return _table(["step", "ns", "target", ""], lines)
 
 
+FACE = [("read_ready_ns", "read, ready"), ("read_suspended_ns", "write and suspended read"),
+        ("write_ns", "write"), ("spawn_ns", "spawn"), ("submit_ns", "another loop and back")]
+
+SCHEDULING = [("sleep_0_ns", "sleep(0)"), ("gather_100_ns", "gather(100)"), ("lock_ns", "lock"),
+              ("event_ns", "event"), ("queue_ns", "queue"), ("future_ns", "future"),
+              ("call_soon_ns", "call_soon"), ("call_later_ns", "call_later"),
+              ("timer_cancel_ns", "timer cancel"),
+              ("socketpair_round_trip_ns", "socketpair, there and back")]
+
+
+def face(result, context):
+    return _by_step(result, FACE)
+
+
+def scheduling(result, context):
+    return _by_step(result, SCHEDULING)
+
+
+def _by_step(result, steps):
+    """One row a step: the names of the programs are few, the steps are many."""
+    figures = result["figures"]
+    lines = list(_table(["step", *(f"`{name}`" for name in figures)], [
+        [title, *(_messaging_cell(own, key) for own in figures.values())]
+        for key, title in steps]))
+    absent = [f"- `{name}`: {why}" for name, why in result["left_out"].items()]
+    return lines + (["", "Left out:", "", *absent] if absent else [])
+
+
 def messaging(figures, context):
     columns = [("one_way_awake_ns", "one way, awake"), ("one_way_parked_ns", "one way, asleep"),
                ("round_trip_awake_ns", "there and back, awake"),
@@ -155,6 +184,35 @@ def messaging(figures, context):
     return _table(["", *(title for _, title in columns)], [
         [f"`{name}`", *(_messaging_cell(own, key) for key, _ in columns)]
         for name, own in figures.items()])
+
+
+def files(rows, context):
+    yield ("One thread that reads a file. Ratios are of reads a second, to fio (`io_uring`) in the same "
+           "round; the last to NIOFileSystem, which takes no O_DIRECT.")
+    yield ""
+    yield from _table(
+        ["reads", "program", "reads/s", "MB/s", "ratio to fio", "interval", "target", "",
+         "ratio to NIO", "target", ""],
+        [_files_line(row["row"], name, own, context.files)
+         for row in rows for name, own in row["programs"].items()])
+
+
+def _files_line(row, name, own, targets):
+    return [row, f"`{name}`", f"{own['operations_per_second']:,.0f}",
+            f"{own['bytes_per_second'] / 1e6:,.0f}",
+            *_at_least(own.get("ratio_to_fio"), targets["fio_ratio_min"], name, True),
+            *_at_least(own.get("ratio_to_nio"), targets["nio_ratio_min"], name, False)]
+
+
+def _at_least(figure, wanted, name, has_interval):
+    """A ratio that is to be large; rivals have no target."""
+    if figure is None:
+        return [""] * (4 if has_interval else 3)
+    judged = ["", ""]
+    if name.startswith("uringcore"):
+        judged = [f"{wanted}", target.MET if figure["median"] >= wanted else target.MISSED]
+    interval = [_interval(figure)] if has_interval else []
+    return [f"{figure['median']:.3f}", *interval, *judged]
 
 
 def _messaging_cell(figures, key):
