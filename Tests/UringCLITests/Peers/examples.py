@@ -1,0 +1,99 @@
+"""Talks to an example as a user would: examples.py NAME PORT [FOLDER]. Ends with 0 when all is right."""
+
+import os
+import socket
+import sys
+
+SECONDS = 60
+
+
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+
+
+def echo(port):
+    peer = connect(port)
+    sent = bytes(range(256)) * 40
+    peer.sendall(sent)
+    peer.shutdown(socket.SHUT_WR)
+    got = b""
+    while piece := peer.recv(65536):
+        got += piece
+    assert got == sent, f"{len(got)} of {len(sent)} bytes, or wrong ones"
+
+
+def chat(port):
+    peers = [connect(port) for _ in range(6)]
+    files = [peer.makefile() for peer in peers]
+    # Whoever hears himself is in the room.
+    for number, (peer, lines) in enumerate(zip(peers, files)):
+        peer.sendall(f"here {number}\n".encode())
+        while not lines.readline().endswith(f": here {number}\n"):
+            pass
+    for number, peer in enumerate(peers):
+        peer.sendall(f"hello {number}\n".encode())
+    for lines in files:
+        said = set()
+        while len(said) < len(peers):
+            text = lines.readline().rstrip("\n").split(": ", 1)[1]
+            if text.startswith("hello"):
+                said.add(text)
+        assert said == {f"hello {number}" for number in range(len(peers))}, said
+
+
+def key_value(port):
+    peer = connect(port)
+    lines = peer.makefile()
+
+    def ask(line):
+        peer.sendall(f"{line}\n".encode())
+        return lines.readline().rstrip("\n")
+
+    for number in range(50):
+        assert ask(f"SET key{number} value {number}") == "OK"
+    for number in range(50):
+        assert ask(f"GET key{number}") == f"VALUE value {number}"
+    assert ask("DEL key7") == "OK"
+    assert ask("GET key7") == "NONE"
+    for nonsense in ("", "SET", "FROB a b"):
+        assert ask(nonsense).startswith("ERROR"), nonsense
+
+
+def datagrams(port):
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.settimeout(SECONDS)
+    peer.connect(("127.0.0.1", port))
+    for size in (0, 1, 1400):
+        peer.send(b"x" * size)
+        assert peer.recv(2000) == b"x" * size, size
+
+
+def static_files(port, folder):
+    def ask(path, method="GET"):
+        with connect(port) as peer:
+            peer.sendall(f"{method} {path} HTTP/1.0\r\nHost: here\r\n\r\n".encode())
+            answer = b""
+            while piece := peer.recv(65536):
+                answer += piece
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return head.split(b" ", 2)[1].decode(), body
+
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                assert ask(f"/{name}") == ("200", file.read()), name
+            assert ask(f"/{name}", "HEAD") == ("200", b""), name
+    for missing in ("/nothing", "/", "/../README.md", "/decisions", "relative"):
+        assert ask(missing)[0] == "404", missing
+    assert ask("/nothing", "PUT")[0] == "400"
+
+
+def main():
+    talk = {"Echo": echo, "Chat": chat, "KeyValue": key_value, "DatagramPing": datagrams,
+            "StaticFiles": static_files}
+    talk[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
+
+
+if __name__ == "__main__":
+    main()
