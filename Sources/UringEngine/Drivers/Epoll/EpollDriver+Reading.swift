@@ -61,18 +61,7 @@ extension EpollDriver {
                 guard let outcome = endOfInput(token, count) else { continue }
                 return outcome
             }
-            supply.takeNext()
-            unsafe operation.pointee.byteCount &-= count
-            let isOver = unsafe operation.pointee.byteCount <= 0
-            if isOver { release(token) }
-            completions.append(
-                Completion(
-                    token: token,
-                    result: Int32(truncatingIfNeeded: count),
-                    isTerminal: isOver,
-                    buffer: buffer
-                )
-            )
+            let isOver = unsafe handOver(buffer, byteCount: count, of: operation)
             // Less than asked for was all that a stream had (epoll(7), question 9), unless its end was
             // reported together with it: of that no further report comes.
             if count < room, unsafe !known.pointee.state.contains(.ended) { return .drained }
@@ -81,6 +70,31 @@ extension EpollDriver {
             bytesLeft &-= count
         }
         return .yielded
+    }
+
+    /// Completes an operation with bytes that came into a buffer.
+    ///
+    /// - Returns: its budget is used up, and it is over.
+    @inline(__always)
+    private func handOver(
+        _ buffer: BufferID,
+        byteCount: Int,
+        of operation: UnsafeMutablePointer<WaitingOperation>
+    ) -> Bool {
+        let token = unsafe operation.pointee.token
+        supply.takeNext()
+        unsafe operation.pointee.byteCount &-= byteCount
+        let isOver = unsafe operation.pointee.byteCount <= 0
+        if isOver { release(token) }
+        completions.append(
+            Completion(
+                token: token,
+                result: Int32(truncatingIfNeeded: byteCount),
+                isTerminal: isOver,
+                buffer: buffer
+            )
+        )
+        return isOver
     }
 
     private func discard(
@@ -131,18 +145,7 @@ extension EpollDriver {
                 guard let outcome = endOfInput(token, count) else { continue }
                 return outcome
             }
-            supply.takeNext()
-            unsafe operation.pointee.byteCount &-= count
-            let isOver = unsafe operation.pointee.byteCount <= 0
-            if isOver { release(token) }
-            completions.append(
-                Completion(
-                    token: token,
-                    result: Int32(truncatingIfNeeded: count),
-                    isTerminal: isOver,
-                    buffer: buffer
-                )
-            )
+            let isOver = unsafe handOver(buffer, byteCount: count, of: operation)
             if isOver { return .ended }
             bytesLeft &-= count
         }

@@ -60,7 +60,12 @@ package struct ListeningSocket: Sendable {
         var file: UnixSocketFile?
         do throws(IOError) {
             try setOptions(options, of: descriptor, for: address, through: control)
-            file = try bind(descriptor, to: address, options, through: control)
+            file = try UnixSocketFile.bindAny(
+                descriptor,
+                to: address,
+                permissions: options.unixPermissions,
+                through: control
+            )
             let resolved = try control.localAddress(of: descriptor)
             return ListeningSocket(descriptor: descriptor, address: resolved, file: file)
         } catch {
@@ -94,24 +99,6 @@ package struct ListeningSocket: Sendable {
             // Accepted sockets inherit it: one system call a listener instead of one a connection.
             try control.setOption(.noDelay(options.stream.isNoDelay), on: descriptor)
         }
-    }
-
-    private static func bind(
-        _ descriptor: Descriptor,
-        to address: SocketAddress,
-        _ options: ListenerOptions,
-        through control: any SocketControl
-    ) throws(IOError) -> UnixSocketFile? {
-        guard address.unixPath != nil else {
-            try control.bind(descriptor, to: address)
-            return nil
-        }
-        return try UnixSocketFile.bind(
-            descriptor,
-            to: address,
-            permissions: options.unixPermissions,
-            through: control
-        )
     }
 
     /// Removes its file and closes it.

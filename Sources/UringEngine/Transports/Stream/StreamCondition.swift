@@ -4,7 +4,7 @@
 /// queued after a single comparison.
 ///
 /// > Thread: On-loop only.
-struct StreamCondition: OptionSet {
+struct StreamCondition: TransportCondition {
     let rawValue: UInt16
 
     /// `close` was called.
@@ -32,33 +32,9 @@ struct StreamCondition: OptionSet {
 }
 
 extension StreamTransport {
-    /// Where the stream is in its life.
-    ///
-    /// It only moves down this list.
-    enum Phase {
-        case open
-        /// `close` was called: no new writes, no deliveries; it ends when the queue is empty.
-        case flushing
-        /// The descriptor is being reaped; `connectionLost` comes after it.
-        case ending
-        /// `connectionLost` was queued or called.
-        case lost
-    }
-
-    var phase: Phase {
-        get {
-            if condition.contains(.lost) { return .lost }
-            if condition.contains(.ending) { return .ending }
-            return condition.contains(.flushing) ? .flushing : .open
-        }
-        set {
-            switch newValue {
-            case .open: preconditionFailure("a stream does not open again")
-            case .flushing: condition.insert(.flushing)
-            case .ending: condition.insert(.ending)
-            case .lost: condition.insert(.lost)
-            }
-        }
+    var phase: TransportPhase {
+        get { condition.phase }
+        set { condition.phase = newValue }
     }
 
     var isReadingPaused: Bool {

@@ -90,14 +90,7 @@ extension StreamTransport {
     /// - Throws: `.invalidArgument` unless 0 ≤ low ≤ high.
     public func setWriteBufferLimits(low: Int, high: Int) throws(IOError) {
         loop.checkOnLoop()
-        guard 0 <= low, low <= high else {
-            throw IOError(
-                .setOption,
-                descriptor: descriptor,
-                reason: .invalidArgument,
-                detail: "watermarks need 0 <= low <= high, got low \(low), high \(high)"
-            )
-        }
+        try WriteLimits.check(low: low, high: high, of: descriptor)
         writeLowWatermark = low
         writeHighWatermark = high
         checkHighWatermark()

@@ -3,7 +3,7 @@
 /// Empty, it is open and nothing is paused or queued.
 ///
 /// > Thread: On-loop only.
-struct DatagramCondition: OptionSet {
+struct DatagramCondition: TransportCondition {
     let rawValue: UInt8
 
     /// `close` was called.
@@ -25,33 +25,9 @@ struct DatagramCondition: OptionSet {
 }
 
 extension DatagramTransport {
-    /// Where the endpoint is in its life.
-    ///
-    /// It only moves down this list.
-    enum Phase {
-        case open
-        /// `close` was called: no new sends, no deliveries; it ends when the queue is empty.
-        case flushing
-        /// The descriptor is being reaped; `connectionLost` comes after it.
-        case ending
-        /// `connectionLost` was queued or called.
-        case lost
-    }
-
-    var phase: Phase {
-        get {
-            if condition.contains(.lost) { return .lost }
-            if condition.contains(.ending) { return .ending }
-            return condition.contains(.flushing) ? .flushing : .open
-        }
-        set {
-            switch newValue {
-            case .open: preconditionFailure("an endpoint does not open again")
-            case .flushing: condition.insert(.flushing)
-            case .ending: condition.insert(.ending)
-            case .lost: condition.insert(.lost)
-            }
-        }
+    var phase: TransportPhase {
+        get { condition.phase }
+        set { condition.phase = newValue }
     }
 
     var isReadingPaused: Bool { condition.contains(.readingPaused) }

@@ -47,7 +47,12 @@ package struct DatagramSocket: Sendable {
         do throws(IOError) {
             try setOptions(options, of: descriptor, for: address, through: control)
             if let local = place.local {
-                file = try bind(descriptor, to: local, options, through: control)
+                file = try UnixSocketFile.bindAny(
+                    descriptor,
+                    to: local,
+                    permissions: options.unixPermissions,
+                    through: control
+                )
             }
             if let peer = place.peer { try control.connectAtOnce(descriptor, to: peer) }
             return DatagramSocket(
@@ -99,24 +104,6 @@ package struct DatagramSocket: Sendable {
         if let count = options.receiveBufferBytes { wanted.append(.receiveBufferBytes(count)) }
         if let count = options.sendBufferBytes { wanted.append(.sendBufferBytes(count)) }
         for option in wanted { try control.setOption(option, on: descriptor) }
-    }
-
-    private static func bind(
-        _ descriptor: Descriptor,
-        to address: SocketAddress,
-        _ options: DatagramOptions,
-        through control: any SocketControl
-    ) throws(IOError) -> UnixSocketFile? {
-        guard address.unixPath != nil else {
-            try control.bind(descriptor, to: address)
-            return nil
-        }
-        return try UnixSocketFile.bind(
-            descriptor,
-            to: address,
-            permissions: options.unixPermissions,
-            through: control
-        )
     }
 
     /// Removes its file and closes it.

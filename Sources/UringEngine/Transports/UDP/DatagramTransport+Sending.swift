@@ -221,14 +221,7 @@ extension DatagramTransport {
     /// - Throws: `.invalidArgument` unless 0 ≤ low ≤ high.
     public func setWriteBufferLimits(low: Int, high: Int) throws(IOError) {
         loop.checkOnLoop()
-        guard 0 <= low, low <= high else {
-            throw IOError(
-                .setOption,
-                descriptor: descriptor,
-                reason: .invalidArgument,
-                detail: "watermarks need 0 <= low <= high, got low \(low), high \(high)"
-            )
-        }
+        try WriteLimits.check(low: low, high: high, of: descriptor)
         writeLowWatermark = low
         writeHighWatermark = high
         checkLowWatermark()

@@ -58,6 +58,22 @@ package final class UnixSocketFile: Sendable {
         return file
     }
 
+    /// Binds a socket of any family; as `bind`, where the address is a path.
+    ///
+    /// - Returns: the file; nil where the address has none.
+    static func bindAny(
+        _ descriptor: Descriptor,
+        to address: SocketAddress,
+        permissions: FilePermissions,
+        through control: any SocketControl
+    ) throws(IOError) -> UnixSocketFile? {
+        guard address.unixPath != nil else {
+            try control.bind(descriptor, to: address)
+            return nil
+        }
+        return try bind(descriptor, to: address, permissions: permissions, through: control)
+    }
+
     private static func check(_ permissions: FilePermissions) throws(IOError) {
         guard permissions.rawValue > 0o777 else { return }
         throw IOError(
