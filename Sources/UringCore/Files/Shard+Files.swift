@@ -155,16 +155,21 @@ extension Shard {
     func take(from call: FileCall, on shard: Shard) async throws(IOError) -> Value {
         let operation = call.operation
         let handle = CancelledCall(call: call, loop: shard.loop)
+        let deadline = CallDeadline(of: call, on: shard.loop)
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { unsafe suspend($0, on: shard.loop) }
         } onCancel: {
             handle.cancel()
         }
+        deadline?.end()
         guard shard.isCurrent else {
             try shard.check(.elsewhere, operation)
             throw IOError(operation, reason: .wrongShard)
         }
         guard let result else { throw Runtime.ended(shard, operation) }
+        if case .failure(let failure) = result {
+            throw deadline?.error(for: failure) ?? failure
+        }
         return try result.get()
     }
 
