@@ -163,6 +163,7 @@ extension Shard {
         }
         deadline?.end()
         guard shard.isCurrent else {
+            shard.loop.perform { [self] in giveBack() }
             try shard.check(.elsewhere, operation)
             throw IOError(operation, reason: .wrongShard)
         }
@@ -171,6 +172,11 @@ extension Shard {
             throw deadline?.error(for: failure) ?? failure
         }
         return try result.get()
+    }
+
+    /// What a task got that went on elsewhere is nobody's.
+    private func giveBack() {
+        if case .success(let value) = result { (value as? OpenFile)?.close() }
     }
 
     /// > Thread: Any thread.

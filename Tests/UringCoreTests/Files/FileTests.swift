@@ -192,6 +192,18 @@ import Testing
         }
     }
 
+    /// A task that begins on a shard and prefers none goes on elsewhere.
+    @Test(arguments: FileBackend.allCases)
+    func anOpenFileThatNobodyGetsIsClosed(_ backend: FileBackend) async throws {
+        try await withFileShard(backend) { run, directory in
+            let path = try directory.make("file", [1])
+            let reason = try await run.on { shard in
+                await Task.immediate { await thrownReason { try await shard.openFile(path) } }.value
+            }
+            #expect(reason == .wrongShard)
+        }
+    }
+
     /// A read of a pipe that nobody writes to ends by its cancellation alone.
     @Test func aReadThatWaitsIsCancelled() async throws {
         try await withFileShard { run, directory in
