@@ -18,8 +18,8 @@ extension Shard {
     ///
     /// Scopes nest, and the nearest deadline wins. Child tasks of `body` have the same deadline, and so
     /// do those of `Task { }`, not those of `Task.detached`. It holds for every wait of this library
-    /// (reads, writes, connects, sleeps, channels, `runInExecutor`, `submit`, `serve`); what finds its
-    /// result ready does not wait, and does not look at the time. A wait of somebody else's, such as
+    /// (reads, writes, connects, sleeps, channels, files, processes, `runInExecutor`, `submit`, `serve`); what
+    /// finds its result ready does not wait, and does not look at the time. A wait of somebody else's, such as
     /// `Task.sleep`, knows nothing of it.
     ///
     /// Nothing is cancelled: whoever catches the error goes on outside of the scope as if nothing had

@@ -12,7 +12,7 @@ public struct SignalSequence: AsyncSequence, Sendable {
     public struct AsyncIterator: AsyncIteratorProtocol {
         let core: SignalCore
 
-        /// Waits for the next signal; nil when the shard has ended.
+        /// Waits for the next signal; nil when the shard or the scope of `withSignals` has ended.
         ///
         /// - Throws: `IOError`: `.cancelled`, `.busy` when another task asks, `.wrongShard`.
         public mutating func next() async throws -> Int32? {
@@ -99,19 +99,22 @@ final class SignalCore: @unchecked Sendable {
         shard.loop.perform { [self] in
             for watch in watches { watch.cancel() }
             watches = []
+            isOver = true
+            waiter.resume()
         }
     }
 
     func next() async throws(IOError) -> Int32? {
         try shard.check(.watchSignal)
+        // Or one that was resumed and has not run yet would find nothing, and take it for the end.
+        guard !waiter.isBusy else {
+            throw IOError(
+                .watchSignal,
+                reason: .busy,
+                detail: "another task waits for the same"
+            )
+        }
         if pending.isEmpty, !isOver {
-            guard !waiter.isBusy else {
-                throw IOError(
-                    .watchSignal,
-                    reason: .busy,
-                    detail: "another task waits for the same"
-                )
-            }
             await waiter.wait(timeout: nil, isCancelledElsewhere: false)
             let outcome = waiter.finish()
             if outcome == .ended { return nil }

@@ -65,9 +65,16 @@ public final class ShardSemaphore: @unchecked Sendable {
 
     /// Gives permits back, or adds some.
     ///
-    /// - Throws: `.invalidArgument` for a negative count, `.wrongShard`.
+    /// - Throws: `.invalidArgument` for a negative count, and for more permits than `Int.max`, `.wrongShard`.
     public func release(_ count: Int = 1) throws(IOError) {
         try check(count)
+        guard count <= Int.max - permits else {
+            throw IOError(
+                .wait,
+                reason: .invalidArgument,
+                detail: "\(count) permits beside \(permits); accepted: \(Int.max) in all"
+            )
+        }
         giveBack(count)
     }
 
@@ -86,7 +93,8 @@ public final class ShardSemaphore: @unchecked Sendable {
     }
 
     private func giveBack(_ count: Int) {
-        permits += count
+        // Beyond that some were given back by who had not taken them.
+        permits = count <= Int.max - permits ? permits + count : Int.max
         while let first = queue.first, let wanted = first.payload, wanted <= permits {
             permits -= wanted
             queue.popFirst()?.waiter.resume()

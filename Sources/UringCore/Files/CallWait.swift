@@ -13,6 +13,7 @@ internal import UringEngine
     let call: Call
     private let loop: EventLoop
     private var continuation: UnsafeContinuation<Void, Never>?
+    private var deadline: CallDeadline?
 
     /// Stands behind a call that is begun next.
     init(_ call: Call, on loop: EventLoop) {
@@ -24,11 +25,19 @@ internal import UringEngine
     /// Waits for the end.
     func wait() async {
         guard !call.isOver else { return }
+        deadline = CallDeadline(of: call, on: loop)
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { unsafe suspend($0) }
         } onCancel: {
             loop.callSoonThreadsafe { self.call.cancel() }
         }
+        deadline?.end()
+    }
+
+    /// Why the call failed, for the task that has waited.
+    var failure: IOError? {
+        guard let failure = call.failure else { return nil }
+        return deadline?.error(for: failure) ?? failure
     }
 
     /// > Thread: Any thread: an actor's task may be elsewhere for this moment.
@@ -57,7 +66,7 @@ extension Shard {
     func finish<Call: FileCall>(_ wait: CallWait<Call>) async throws(IOError) -> Call {
         await wait.wait()
         try checkStill(wait.call.operation)
-        if let failure = wait.call.failure { throw failure }
+        if let failure = wait.failure { throw failure }
         return wait.call
     }
 

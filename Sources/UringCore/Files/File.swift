@@ -11,7 +11,8 @@
 /// elsewhere throws `.wrongShard`.
 ///
 /// A cancelled task waits until the kernel is done with what it asked, then throws `.cancelled`, or
-/// goes on as if nothing had been when all was done already.
+/// goes on as if nothing had been when all was done already. So it is with the deadline of a scope, and
+/// `.deadlineExceeded`.
 ///
 /// > Thread: On its shard only; a copy may go anywhere.
 /// > Ownership: Whoever opened it closes it; what is left is closed when the shard's handlers have ended.

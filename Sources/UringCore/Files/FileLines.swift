@@ -75,7 +75,7 @@ public struct FileLines: AsyncSequence, Sendable {
         private mutating func keep(_ chunk: FileChunk) throws(IOError) {
             append(chunk, to: chunk.byteCount)
             // One more byte may be the CR of its end.
-            if begun.count > lineBytesMax + 1 { throw tooLong() }
+            if begun.count - 1 > lineBytesMax { throw tooLong() }
         }
 
         private mutating func append(_ chunk: FileChunk, to end: Int) {

@@ -155,17 +155,28 @@ extension Shard {
     func take(from call: FileCall, on shard: Shard) async throws(IOError) -> Value {
         let operation = call.operation
         let handle = CancelledCall(call: call, loop: shard.loop)
+        let deadline = CallDeadline(of: call, on: shard.loop)
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { unsafe suspend($0, on: shard.loop) }
         } onCancel: {
             handle.cancel()
         }
+        deadline?.end()
         guard shard.isCurrent else {
+            shard.loop.perform { [self] in giveBack() }
             try shard.check(.elsewhere, operation)
             throw IOError(operation, reason: .wrongShard)
         }
         guard let result else { throw Runtime.ended(shard, operation) }
+        if case .failure(let failure) = result {
+            throw deadline?.error(for: failure) ?? failure
+        }
         return try result.get()
+    }
+
+    /// What a task got that went on elsewhere is nobody's.
+    private func giveBack() {
+        if case .success(let value) = result { (value as? OpenFile)?.close() }
     }
 
     /// > Thread: Any thread.

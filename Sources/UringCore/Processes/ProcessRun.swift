@@ -30,11 +30,14 @@ final class ProcessRun: @unchecked Sendable {
         defer { shard.loop.perform { [self] in letGo() } }
         try start(input)
         while !isOver {
-            await waiter.wait(timeout: nil, isCancelledElsewhere: failure != nil)
+            // One that has failed waits for the process's end, however late that is.
+            waiter.begin(timeout: nil, before: failure == nil ? DeadlineScope.current : nil)
+            await waiter.end(isCancelledElsewhere: failure != nil)
             let outcome = waiter.finish()
             // Elsewhere than on the shard nothing here may be looked at any more.
             if outcome == .elsewhere || outcome == .ended { try leave(outcome) }
             if outcome == .cancelled { fail(IOError(.waitForProcess, reason: .cancelled)) }
+            if outcome == .deadlineExceeded { fail(late("its scope's deadline")) }
         }
         if let failure { throw failure }
         return ProcessOutput(
@@ -86,12 +89,14 @@ final class ProcessRun: @unchecked Sendable {
 
     private func timedOut(_ timeout: Duration) {
         timer = nil
-        fail(
-            IOError(
-                .waitForProcess,
-                reason: .deadlineExceeded,
-                detail: "\(command.program) had not ended after \(timeout)"
-            )
+        fail(late("\(timeout)"))
+    }
+
+    private func late(_ limit: String) -> IOError {
+        IOError(
+            .waitForProcess,
+            reason: .deadlineExceeded,
+            detail: "\(command.program) had not ended after \(limit)"
         )
     }
 

@@ -63,8 +63,8 @@ extension Shard {
     /// has ended *and* both streams have: output that was written before the end is complete, also when
     /// the end is seen first. Input that the process does not take is no error.
     ///
-    /// Whatever ends the call before, such as a limit, the timeout or the task's cancellation: the
-    /// process has ended when it throws.
+    /// Whatever ends the call before, such as a limit, the timeout, the deadline of a scope around it or
+    /// the task's cancellation: the process has ended when it throws.
     ///
     /// - Parameters:
     ///   - command: what to run. With a group of its own, what it has started ends with it.

@@ -111,16 +111,18 @@ final class ProcessCore: @unchecked Sendable {
     func untilExit(timeout: Duration?) async throws(IOError) -> ProcessStatus {
         try shard.check(.waitForProcess)
         if let status { return status }
-        let outcome = await wait(timeout: timeout, isCancelledElsewhere: false)
+        let waiter = Waiter(loop: shard.loop)
+        waiter.begin(timeout: timeout, before: DeadlineScope.current)
+        let outcome = await wait(waiter, isCancelledElsewhere: false)
         try shard.check(outcome, .waitForProcess)
         guard let status else { throw Runtime.ended(shard, .waitForProcess) }
         return status
     }
 
-    private func wait(timeout: Duration?, isCancelledElsewhere: Bool) async -> Waiter.Outcome {
-        let waiter = Waiter(loop: shard.loop)
+    /// Waits for the end; the wait has begun.
+    private func wait(_ waiter: Waiter, isCancelledElsewhere: Bool) async -> Waiter.Outcome {
         let number = waiters.add(waiter)
-        await waiter.wait(timeout: timeout, isCancelledElsewhere: isCancelledElsewhere)
+        await waiter.end(isCancelledElsewhere: isCancelledElsewhere)
         shard.loop.perform { [self] in waiters.remove(number) }
         return waiter.finish()
     }
@@ -130,6 +132,9 @@ final class ProcessCore: @unchecked Sendable {
         guard shard.isCurrent else { return shard.loop.perform { [self] in process?.kill() } }
         guard status == nil else { return }
         process?.kill()
-        _ = await wait(timeout: nil, isCancelledElsewhere: true)
+        // Not for the deadline of the scope around it: the process's end comes after it, and soon.
+        let waiter = Waiter(loop: shard.loop)
+        waiter.begin()
+        _ = await wait(waiter, isCancelledElsewhere: true)
     }
 }

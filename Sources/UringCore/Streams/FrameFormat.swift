@@ -30,11 +30,17 @@ public struct FrameFormat: Hashable, Sendable {
         self.frameBytesMax = frameBytesMax
     }
 
+    /// The longest frame that a length of this width announces, and that can be counted with it.
+    private var widthMax: Int {
+        let width = lengthWidth.rawValue
+        return width == 8 ? Int.max - width : 1 << (8 * width) - 1
+    }
+
     /// Reads a length; nil when it is more than is accepted.
     func length(_ field: some Collection<UInt8>) -> Int? {
         let bytes = isBigEndian ? Array(field) : field.reversed()
         let length = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return length <= UInt64(clamping: frameBytesMax) ? Int(length) : nil
+        return length <= UInt64(clamping: min(frameBytesMax, widthMax)) ? Int(length) : nil
     }
 
     /// A length's bytes.
@@ -42,7 +48,6 @@ public struct FrameFormat: Hashable, Sendable {
     /// - Throws: `.tooLong` for more than is accepted, or than the width can say.
     func field(of length: Int) throws(IOError) -> [UInt8] {
         let width = lengthWidth.rawValue
-        let widthMax = width == 8 ? Int.max : 1 << (8 * width) - 1
         guard length <= min(frameBytesMax, widthMax) else {
             throw tooLong(.write, "a frame of \(length) bytes")
         }
@@ -51,7 +56,6 @@ public struct FrameFormat: Hashable, Sendable {
     }
 
     func tooLong(_ operation: IOError.Operation, _ what: String) -> IOError {
-        let widthMax = lengthWidth == .eight ? Int.max : 1 << (8 * lengthWidth.rawValue) - 1
         let accepted = min(frameBytesMax, widthMax)
         return IOError(operation, reason: .tooLong, detail: "\(what); accepted: 0 to \(accepted)")
     }

@@ -88,6 +88,43 @@ import Testing
         }
     }
 
+    @Test func aSignalIsForTheTaskThatWaitsForIt() async throws {
+        try await withShards { run in
+            let facts = try await run.on { shard in
+                let flag = ShardFlag(on: shard)
+                // Its task goes on before the one that waits for the signal.
+                let watch = try shard.loop.addSignalHandler(SIGUSR1) { try flag.set() }
+                defer { watch.cancel() }
+                return try await shard.withSignals(SIGUSR1) { signals in
+                    let first = Task(executorPreference: shard.executor) {
+                        var iterator = signals.makeAsyncIterator()
+                        return try await iterator.next()
+                    }
+                    let second = Task(executorPreference: shard.executor) {
+                        try await flag.wait()
+                        var iterator = signals.makeAsyncIterator()
+                        return await thrownReason { try await iterator.next() }
+                    }
+                    await Task.yield()
+                    kill(getpid(), SIGUSR1)
+                    return (try await first.value, await second.result)
+                }
+            }
+            #expect(facts.0 == SIGUSR1)
+            #expect(try facts.1.get() == .busy)
+        }
+    }
+
+    @Test func noSignalsComeAfterTheirScope() async throws {
+        try await withShards { run in
+            let next = try await run.on { shard in
+                var signals = try await shard.withSignals(SIGUSR1) { $0 }.makeAsyncIterator()
+                return try await signals.next()
+            }
+            #expect(next == nil)
+        }
+    }
+
     @Test(arguments: [BackendChoice.auto, .epoll])
     func takesSignalsOneAfterTheOther(backend: BackendChoice) async throws {
         let configure: (inout Configuration) -> Void = { $0.loop.backend = backend }

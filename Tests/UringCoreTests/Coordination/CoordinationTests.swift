@@ -178,6 +178,23 @@ import Testing
 
     // MARK: Semaphore
 
+    @Test func aSemaphoreCountsNoFurtherThanItCan() async throws {
+        try await withShards { run in
+            let facts = try await run.on { shard in
+                let semaphore = ShardSemaphore(permits: .max, on: shard)
+                let reason = await thrownReason { try semaphore.release() }
+                let left = try await semaphore.withPermits(2) {
+                    try semaphore.release(2)
+                    return try semaphore.available
+                }
+                return (reason, left, try semaphore.available)
+            }
+            #expect(facts.0 == .invalidArgument)
+            #expect(facts.1 == .max)
+            #expect(facts.2 == .max)
+        }
+    }
+
     @Test func aSemaphoreLetsInSoManyInOrder() async throws {
         try await withShards { run in
             let (most, order) = try await run.on { shard in

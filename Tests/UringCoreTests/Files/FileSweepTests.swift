@@ -44,6 +44,20 @@ import Testing
         }
     }
 
+    @Test func linesMayBeAsLongAsTheyLike() async throws {
+        try await withFileShard { run, directory in
+            let path = try directory.make("file", Array("a line without an end".utf8))
+            let lines = try await run.on { shard in
+                try await shard.withFile(path) { file in
+                    var lines: [String] = []
+                    for try await line in file.lines(lineBytesMax: .max) { lines.append(line) }
+                    return lines
+                }
+            }
+            #expect(lines == ["a line without an end"])
+        }
+    }
+
     /// What was read ahead is given back when nobody takes it.
     @Test(arguments: FileBackend.allCases)
     func aSweepMayEndEarly(_ backend: FileBackend) async throws {

@@ -158,6 +158,52 @@ import Testing
         }
     }
 
+    @Test func endsWithTheDeadlineOfItsScope() async throws {
+        try await withFileShard { run, directory in
+            guard mkfifo("\(directory.path)/pipe", 0o600) == 0 else { throw ClientError("mkfifo") }
+            let reason = try await run.on { shard in
+                let options = FileOptions(access: .readWrite, creation: .never)
+                return try await shard.withFile(directory.file("pipe"), options: options) { file in
+                    await thrownReason {
+                        try await shard.withTimeout(.milliseconds(20)) {
+                            _ = try await file.read(at: 0, count: 1)
+                        }
+                    }
+                }
+            }
+            #expect(reason == .deadlineExceeded)
+        }
+    }
+
+    @Test func anOpenThatNobodyDoesEndsWithTheDeadlineOfItsScope() async throws {
+        let refuseAll: (inout Configuration) -> Void = {
+            $0.backend = .epoll
+            $0.loop.offload = { _ in false }
+        }
+        try await withShards(configure: refuseAll) { run in
+            let reason = try await run.on { shard in
+                await thrownReason {
+                    try await shard.withTimeout(.milliseconds(20)) {
+                        try await shard.openFile("/dev/null")
+                    }
+                }
+            }
+            #expect(reason == .deadlineExceeded)
+        }
+    }
+
+    /// A task that begins on a shard and prefers none goes on elsewhere.
+    @Test(arguments: FileBackend.allCases)
+    func anOpenFileThatNobodyGetsIsClosed(_ backend: FileBackend) async throws {
+        try await withFileShard(backend) { run, directory in
+            let path = try directory.make("file", [1])
+            let reason = try await run.on { shard in
+                await Task.immediate { await thrownReason { try await shard.openFile(path) } }.value
+            }
+            #expect(reason == .wrongShard)
+        }
+    }
+
     /// A read of a pipe that nobody writes to ends by its cancellation alone.
     @Test func aReadThatWaitsIsCancelled() async throws {
         try await withFileShard { run, directory in

@@ -65,6 +65,33 @@ import Testing
         }
     }
 
+    /// The process has ended when the call throws, as with a timeout of its own.
+    @Test func endWithTheDeadlineOfTheirScope() async throws {
+        try await withShards { run in
+            let error = try await run.on { shard in
+                await #expect(throws: IOError.self) {
+                    try await shard.withTimeout(.milliseconds(20)) {
+                        _ = try await shard.run(.shell("exec sleep 1000"))
+                    }
+                }
+            }
+            #expect(error?.reason == .deadlineExceeded)
+        }
+    }
+
+    /// The scope of a process waits for its end also when there is no time left to wait.
+    @Test func haveEndedAfterTheirScopeWhoseDeadlineHasPassed() async throws {
+        try await withShards { run in
+            let left = try await run.on { shard in
+                try await shard.withDeadline(Deadline(nanoseconds: 0)) {
+                    try await shard.withProcess(.shell("exec sleep 1000")) { _ in }
+                    return shard.state.processes.inOrder.count
+                }
+            }
+            #expect(left == 0)
+        }
+    }
+
     /// What it has started holds its output open; nobody waits for that.
     @Test func areNotWaitedForByWhatTheyLeave() async throws {
         try await withShards { run in

@@ -57,6 +57,17 @@ import Testing
         #expect(facts == ["12345", "first", "second", "header", "[7, 8, 9]", "[]", "rest"])
     }
 
+    /// A length that a hostile peer may send, to a program that sets no limit.
+    @Test(arguments: [0x7F, 0x80, 0xFF] as [UInt8])
+    func noLengthOfAFrameIsTooLongToBeRefused(first: UInt8) async throws {
+        let length = [first] + [UInt8](repeating: 0xFF, count: 7)
+        let reason = try await reading([length]) { reader in
+            let format = FrameFormat(lengthWidth: .eight, frameBytesMax: .max)
+            return await thrownReason { _ = try await reader.readFrame(format) }
+        }
+        #expect(reason == .tooLong)
+    }
+
     @Test func theEndOfTheStreamIsTheEndOfEachKind() async throws {
         let facts = try await reading([]) { reader in
             let line = try await reader.readLine()
