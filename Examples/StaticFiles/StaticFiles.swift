@@ -35,17 +35,23 @@ enum StaticFiles {
         guard words.count == 3, words[0] == "GET" || words[0] == "HEAD" else {
             return try await fail(connection, "400 Bad Request")
         }
-        let names = words[1].split(separator: "/", omittingEmptySubsequences: true)
-        guard words[1].hasPrefix("/"), !names.isEmpty, !names.contains("..") else {
+        // By bytes, as the kernel does: a slash with a combining mark behind it is no slash as a character.
+        let slash = UInt8(ascii: "/")
+        let names = words[1].utf8.split(separator: slash).map { Path(bytes: Array($0)) }
+        guard words[1].utf8.first == slash, !names.isEmpty, !names.contains("..") else {
             return try await fail(connection, "404 Not Found")
         }
-        let path = names.reduce(folder) { $0.appending(Path(String($1))) }
+        let path = names.reduce(folder) { $0.appending($1) }
         do {
             try await send(path, on: connection, hasBody: words[0] == "GET")
         } catch let error as IOError where error.errno == .notFound || error.reason == .wrongKind {
             try await fail(connection, "404 Not Found")
         } catch let error as IOError where error.errno == .accessDenied {
             try await fail(connection, "403 Forbidden")
+        } catch let error as IOError where error.operation == .openFile {
+            // Nothing was answered yet. A name that cannot be (too long, with NUL inside) leads to nothing.
+            let isOutOfFiles = error.errno == .tooManyFiles || error.errno == .tooManyFilesInSystem
+            try await fail(connection, isOutOfFiles ? "503 Service Unavailable" : "404 Not Found")
         }
     }
 

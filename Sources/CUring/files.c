@@ -8,7 +8,14 @@
 static long checked(long result) { return result < 0 ? -errno : result; }
 
 int cu_file_open(const char *path, int flags, uint32_t mode) {
-    return (int)checked(open(path, flags | O_CLOEXEC, (mode_t)mode));
+    // A FIFO whose other end nobody has would hold the thread up for ever. io_uring asks in the same way.
+    int descriptor = open(path, flags | O_NONBLOCK | O_CLOEXEC, (mode_t)mode);
+    // Another process gives up its lease of the file, for which the kernel sets it a time.
+    if (descriptor < 0 && errno == EWOULDBLOCK) descriptor = open(path, flags | O_CLOEXEC, (mode_t)mode);
+    if (descriptor < 0) return -errno;
+    int status = fcntl(descriptor, F_GETFL);
+    if (status >= 0 && status & O_NONBLOCK) fcntl(descriptor, F_SETFL, status & ~O_NONBLOCK);
+    return descriptor;
 }
 
 long cu_file_read(int descriptor, void *bytes, size_t length, uint64_t offset) {

@@ -2,7 +2,9 @@
 
 import os
 import socket
+import struct
 import sys
+import tempfile
 
 SECONDS = 60
 
@@ -66,6 +68,24 @@ def datagrams(port):
     for size in (0, 1, 1400):
         peer.send(b"x" * size)
         assert peer.recv(2000) == b"x" * size, size
+    unanswerable(port)
+    peers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(8)]
+    for peer in peers:
+        # Both cores hear some of them.
+        peer.settimeout(SECONDS)
+        peer.connect(("127.0.0.1", port))
+        peer.send(b"still there")
+        assert peer.recv(2000) == b"still there"
+
+
+def unanswerable(port):
+    try:
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+    except PermissionError:
+        return
+    with raw:
+        for _ in range(16):
+            raw.sendto(struct.pack("!HHHH", 0, port, 9, 0) + b"x", ("127.0.0.1", 0))
 
 
 def static_files(port, folder):
@@ -86,6 +106,13 @@ def static_files(port, folder):
             assert ask(f"/{name}", "HEAD") == ("200", b""), name
     for missing in ("/nothing", "/", "/../README.md", "/decisions", "relative"):
         assert ask(missing)[0] == "404", missing
+    for impossible in ("/a\0b", "/" + "n" * 256, "/n" * 2500, "/TESTING.md/below"):
+        assert ask(impossible)[0] == "404", impossible
+    # Inside a character the kernel sees the slash all the same.
+    with tempfile.TemporaryDirectory(prefix="\u0301", dir=os.path.dirname(folder)) as outside:
+        with open(os.path.join(outside, "secret"), "w") as file:
+            file.write("secret")
+        assert ask(f"/../{os.path.basename(outside)}/secret")[0] == "404"
     assert ask("/nothing", "PUT")[0] == "400"
 
 

@@ -66,6 +66,20 @@ extension Integration {
             }
         }
 
+        /// A FIFO that nobody writes to would hold a thread up for ever.
+        @Test(arguments: Rung.all) func waitsForNoOtherEndOfAFIFO(rung: Rung) throws {
+            try withFiles(rung) { files in
+                let path = files.path("pipe")
+                guard mkfifo(path.description, 0o600) == 0 else { throw PeerError("mkfifo") }
+                let writing = FileOptions(access: .write, creation: .never)
+                let unread = try files.failure { _ = try files.open(path, writing) }
+                #expect(unread.errno?.rawValue == ENXIO)
+                let reader = try files.open(path)
+                try files.close(files.open(path, writing))
+                try files.close(reader)
+            }
+        }
+
         @Test(arguments: Rung.all) func tellsThatADeviceIsFull(rung: Rung) throws {
             try withFiles(rung) { files in
                 let full = try files.open(

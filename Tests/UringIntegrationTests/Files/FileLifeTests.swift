@@ -64,6 +64,31 @@ extension Integration {
             }
         }
 
+        /// The number of a file that was closed is free before its owner hears of it.
+        @Test(arguments: Rung.all) func whoeverGetsItsNumberIsHeard(rung: Rung) throws {
+            try withFiles(rung) { files in
+                let file = try files.make()
+                let (closed, heard) = (Drop<Result<Void, IOError>>(), Drop<Bool>())
+                let ends = try files.server.run { loop in
+                    file.close { closed.put($0) }
+                    var ends: [Int32] = [-1, -1]
+                    guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
+                        throw PeerError("socketpair")
+                    }
+                    let reader = Descriptor(rawValue: ends[0])
+                    try loop.addReader(reader) {
+                        loop.removeReader(reader)
+                        heard.put(true)
+                    }
+                    return ends
+                }
+                try closed.take("a close").get()
+                #expect(write(ends[1], "x", 1) == 1)
+                #expect(try heard.take("readiness"))
+                for end in ends { close(end) }
+            }
+        }
+
         @Test(arguments: rings) func aCancelledReadEnds(rung: Rung) throws {
             try withFiles(rung, FileRun.limit(1)) { files in
                 let pipe = try pipe(files)

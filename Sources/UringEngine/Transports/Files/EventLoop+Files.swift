@@ -5,6 +5,9 @@
 extension EventLoop {
     /// Opens a file.
     ///
+    /// A FIFO's other end is not waited for: without one, reading opens at once, and writing is ENXIO.
+    /// (On a ring, a creation other than `.never` waits for it, until it is cancelled.)
+    ///
     /// > Thread: On-loop only.
     /// > Ownership: The loop keeps the file open until it is closed.
     ///

@@ -146,9 +146,11 @@ public final class OpenFile: DescriptorOwner, FileCallCarrier {
         guard condition == .finishing, active.isEmpty, waiting.isEmpty, let closing else { return }
         condition = .ending
         if let place = target.place { loop.driver.base.unregister(place) }
+        // From here on the number is the kernel's, and may be another's before this loop hears of the close:
+        // nobody closes it a second time, or ends what that other began with it.
+        loop.driver.base.letGo(target.descriptor)
         loop.begin(closing, on: target, slot)
-        // From here on the number is the kernel's: nobody closes it a second time.
-        loop.close(slot, mode: .letGo)
+        loop.close(slot, mode: .wasLetGo)
     }
 
     /// What may still be in flight, but for the close, which is not ended half-way.
