@@ -10,6 +10,8 @@ public final class ShardGate: @unchecked Sendable {
     /// The shard that it lives on.
     public let shard: Shard
     private var count = 0
+    /// Those of them that entered by `enter`: nobody else's place is given up by `leave`.
+    private var enteredCount = 0
     private var hasClosed = false
     private let closers: WaitQueue<Void>
 
@@ -43,6 +45,11 @@ public final class ShardGate: @unchecked Sendable {
     ///
     /// - Throws: `.closed` after `close`, `.wrongShard`.
     public func enter() throws(IOError) {
+        try begin()
+        enteredCount += 1
+    }
+
+    private func begin() throws(IOError) {
         try shard.check(.wait)
         guard !hasClosed else {
             throw IOError(.wait, reason: .closed, detail: "the gate was closed")
@@ -52,12 +59,13 @@ public final class ShardGate: @unchecked Sendable {
 
     /// Leaves.
     ///
-    /// - Throws: `.invalidArgument` when nobody is inside, `.wrongShard`.
+    /// - Throws: `.invalidArgument` when nobody is inside who entered by `enter`, `.wrongShard`.
     public func leave() throws(IOError) {
         try shard.check(.wait)
-        guard count > 0 else {
+        guard enteredCount > 0 else {
             throw IOError(.wait, reason: .invalidArgument, detail: "nobody is inside the gate")
         }
+        enteredCount -= 1
         left()
     }
 
@@ -66,7 +74,7 @@ public final class ShardGate: @unchecked Sendable {
     /// - Returns: what `body` returns.
     /// - Throws: `.closed`, `.wrongShard`, and what `body` throws.
     public func withEntry<Value>(_ body: () async throws -> Value) async throws -> Value {
-        try enter()
+        try begin()
         // The task may end elsewhere.
         defer { shard.loop.perform { self.left() } }
         return try await body()

@@ -338,6 +338,23 @@ import Testing
         }
     }
 
+    @Test func aScopeInsideAGateIsNotLeftForIt() async throws {
+        try await withShards { run in
+            let count = try await run.on { shard in
+                let gate = ShardGate(on: shard)
+                try await gate.withEntry {
+                    #expect(await thrownReason { try gate.leave() } == .invalidArgument)
+                    try gate.enter()
+                    try gate.leave()
+                    #expect(try gate.insideCount == 1)
+                }
+                try await shard.sleep(for: .zero)
+                return try gate.insideCount
+            }
+            #expect(count == 0)
+        }
+    }
+
     @Test func anEventWakesAllThatWait() async throws {
         try await withShards { run in
             let order = try await run.on { shard in

@@ -50,6 +50,8 @@ public final class SpawnedProcess: DescriptorOwner {
     private var token: OperationToken?
     private var isKilled = false
     private var graceTimer: TimerID?
+    /// When the process is killed.
+    private var graceEnd: Deadline?
     private var pollTimer: TimerID?
 
     init(
@@ -101,11 +103,14 @@ public final class SpawnedProcess: DescriptorOwner {
 
     /// Asks the process to end, and kills it when it has not within `grace`.
     ///
-    /// One that has ended is left alone.
+    /// One that has ended is left alone. Asked again, it has the shorter of both times.
     public func terminate(grace: Duration = .seconds(5)) {
         loop.checkOnLoop()
-        guard status == nil, graceTimer == nil else { return }
-        try? send(signal: SIGTERM)
+        guard status == nil else { return }
+        let end = Deadline.after(grace)
+        if let graceEnd, graceEnd <= end { return }
+        if let graceTimer { loop.cancelTimer(graceTimer) } else { try? send(signal: SIGTERM) }
+        graceEnd = end
         graceTimer = loop.addTimer(after: grace, .closure { [weak self] in self?.kill() })
     }
 
