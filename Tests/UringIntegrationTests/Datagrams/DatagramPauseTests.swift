@@ -61,42 +61,46 @@ extension Integration {
 
         @Test(arguments: Rung.all)
         func whatHasToWaitIsSentInOrderAndTheWatermarksAreTold(rung: Rung) throws {
-            try withLoop(rung) { server in
-                try withDirectory { directory in
-                    // A Unix receiver that is slow: its queue holds ten datagrams or so.
-                    let receiver = server.keep(try DatagramPeer(at: try directory.address("peer")))
-                    let endpoint = try Endpoint(
-                        server,
-                        at: try directory.address("endpoint"),
-                        connectedTo: receiver.address,
-                        TestDatagramHandler()
-                    ) {
-                        $0.writeHighWatermark = 100_000
-                        $0.writeLowWatermark = 10_000
-                    }
-                    try expectOrder(of: 300, server, endpoint, to: nil, receiver)
-                    #expect(try endpoint.end() == nil)
-                    receiver.close()
-                    try directory.remove("peer")
+            try withSlowReceiver(rung) { server, directory, receiver in
+                let endpoint = try Endpoint(
+                    server,
+                    at: try directory.address("endpoint"),
+                    connectedTo: receiver.address,
+                    TestDatagramHandler()
+                ) {
+                    $0.writeHighWatermark = 100_000
+                    $0.writeLowWatermark = 10_000
                 }
+                try expectOrder(of: 300, server, endpoint, to: nil, receiver)
+                #expect(try endpoint.end() == nil)
             }
         }
 
         @Test(arguments: Rung.all)
         func aFullUnixReceiverOfAnEndpointThatHearsEverybodyIsWaitedFor(rung: Rung) throws {
+            try withSlowReceiver(rung) { server, directory, receiver in
+                let endpoint = try Endpoint(
+                    server,
+                    at: try directory.address("endpoint"),
+                    TestDatagramHandler()
+                ) {
+                    $0.writeHighWatermark = 100_000
+                    $0.writeLowWatermark = 10_000
+                }
+                try expectOrder(of: 100, server, endpoint, to: receiver.address, receiver)
+                #expect(try endpoint.end() == nil)
+            }
+        }
+
+        /// A Unix receiver that is slow: its queue holds ten datagrams or so.
+        private func withSlowReceiver(
+            _ rung: Rung,
+            _ body: (LoopThread, ScratchDirectory, DatagramPeer) throws -> Void
+        ) throws {
             try withLoop(rung) { server in
                 try withDirectory { directory in
                     let receiver = server.keep(try DatagramPeer(at: try directory.address("peer")))
-                    let endpoint = try Endpoint(
-                        server,
-                        at: try directory.address("endpoint"),
-                        TestDatagramHandler()
-                    ) {
-                        $0.writeHighWatermark = 100_000
-                        $0.writeLowWatermark = 10_000
-                    }
-                    try expectOrder(of: 100, server, endpoint, to: receiver.address, receiver)
-                    #expect(try endpoint.end() == nil)
+                    try body(server, directory, receiver)
                     receiver.close()
                     try directory.remove("peer")
                 }
@@ -133,90 +137,75 @@ extension Integration {
 
         @Test(arguments: Rung.all)
         func aCloseSendsWhatWaits(rung: Rung) throws {
-            try withLoop(rung) { server in
-                try withDirectory { directory in
-                    let receiver = server.keep(try DatagramPeer(at: try directory.address("peer")))
-                    let endpoint = try Endpoint(
-                        server,
-                        at: nil,
-                        connectedTo: receiver.address,
-                        TestDatagramHandler()
-                    )
-                    let transport = endpoint.transport
-                    try server.run { _ in
-                        for number in 0..<60 {
-                            try transport.send([UInt8](repeating: UInt8(number), count: 9))
-                        }
-                        transport.close()
-                        #expect(transport.queuedDatagrams > 0)
-                        #expect(
-                            failure { () throws(IOError) in try transport.send([1]) }?.reason
-                                == .closed
-                        )
-                    }
+            try withSlowReceiver(rung) { server, directory, receiver in
+                let endpoint = try Endpoint(
+                    server,
+                    at: nil,
+                    connectedTo: receiver.address,
+                    TestDatagramHandler()
+                )
+                let transport = endpoint.transport
+                try server.run { _ in
                     for number in 0..<60 {
-                        #expect(
-                            try receiver.receive()?.bytes
-                                == [UInt8](repeating: UInt8(number), count: 9)
-                        )
+                        try transport.send([UInt8](repeating: UInt8(number), count: 9))
                     }
-                    try endpoint.handler.lost.wait("the end of the endpoint")
-                    #expect(endpoint.handler.loss == nil && endpoint.handler.lossCount == 1)
-                    receiver.close()
-                    try directory.remove("peer")
+                    transport.close()
+                    #expect(transport.queuedDatagrams > 0)
+                    #expect(
+                        failure { () throws(IOError) in try transport.send([1]) }?.reason
+                            == .closed
+                    )
                 }
+                for number in 0..<60 {
+                    #expect(
+                        try receiver.receive()?.bytes
+                            == [UInt8](repeating: UInt8(number), count: 9)
+                    )
+                }
+                try endpoint.handler.lost.wait("the end of the endpoint")
+                #expect(endpoint.handler.loss == nil && endpoint.handler.lossCount == 1)
             }
         }
 
         @Test(arguments: Rung.all)
         func aCloseGivesUpWhenThereIsNoRoomForTooLong(rung: Rung) throws {
-            try withLoop(rung) { server in
-                try withDirectory { directory in
-                    let receiver = server.keep(try DatagramPeer(at: try directory.address("peer")))
-                    let endpoint = try Endpoint(
-                        server,
-                        at: nil,
-                        connectedTo: receiver.address,
-                        TestDatagramHandler()
-                    ) { $0.closeTimeout = .milliseconds(20) }
-                    let transport = endpoint.transport
-                    try server.run { _ in
-                        for _ in 0..<60 { try transport.send([1]) }
-                        transport.close()
-                    }
-                    try endpoint.handler.lost.wait("the end of the endpoint")
-                    #expect(endpoint.handler.loss?.reason == .deadlineExceeded)
-                    #expect(endpoint.handler.loss?.detail?.contains("datagrams lost") == true)
-                    receiver.close()
-                    try directory.remove("peer")
+            try withSlowReceiver(rung) { server, directory, receiver in
+                let endpoint = try Endpoint(
+                    server,
+                    at: nil,
+                    connectedTo: receiver.address,
+                    TestDatagramHandler()
+                ) { $0.closeTimeout = .milliseconds(20) }
+                let transport = endpoint.transport
+                try server.run { _ in
+                    for _ in 0..<60 { try transport.send([1]) }
+                    transport.close()
                 }
+                try endpoint.handler.lost.wait("the end of the endpoint")
+                #expect(endpoint.handler.loss?.reason == .deadlineExceeded)
+                #expect(endpoint.handler.loss?.detail?.contains("datagrams lost") == true)
             }
         }
 
         @Test(arguments: Rung.all)
         func anAbortLeavesNothingInFlight(rung: Rung) throws {
-            try withLoop(rung) { server in
-                try withDirectory { directory in
-                    let receiver = server.keep(try DatagramPeer(at: try directory.address("peer")))
-                    let endpoint = try Endpoint(
-                        server,
-                        at: try directory.address("endpoint"),
-                        connectedTo: receiver.address,
-                        TestDatagramHandler()
-                    )
-                    let transport = endpoint.transport
-                    try server.run { _ in
-                        for _ in 0..<60 { try transport.send([1]) }
-                        transport.abort()
-                        transport.abort()
-                        transport.close()
-                    }
-                    try endpoint.handler.lost.wait("the end of the endpoint")
-                    #expect(endpoint.handler.loss == nil && endpoint.handler.lossCount == 1)
-                    #expect(directory.names == ["peer"], "its own file is gone")
-                    receiver.close()
-                    try directory.remove("peer")
+            try withSlowReceiver(rung) { server, directory, receiver in
+                let endpoint = try Endpoint(
+                    server,
+                    at: try directory.address("endpoint"),
+                    connectedTo: receiver.address,
+                    TestDatagramHandler()
+                )
+                let transport = endpoint.transport
+                try server.run { _ in
+                    for _ in 0..<60 { try transport.send([1]) }
+                    transport.abort()
+                    transport.abort()
+                    transport.close()
                 }
+                try endpoint.handler.lost.wait("the end of the endpoint")
+                #expect(endpoint.handler.loss == nil && endpoint.handler.lossCount == 1)
+                #expect(directory.names == ["peer"], "its own file is gone")
             }
         }
     }
