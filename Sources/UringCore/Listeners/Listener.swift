@@ -88,6 +88,8 @@ public final class Listener: Sendable {
             await withTaskCancellationHandler {
                 await body()
             } onCancel: {
+                // At once: what comes from now on would be reset with the rest.
+                group.shares[shard.index].stopServing()
                 session.cancel()
             }
             return session.ended

@@ -13,13 +13,13 @@ extension ListenerGroup {
         let isPosted = target.shard.loop.callSoonThreadsafe { [self] in
             target.arrived()
             // It may have stopped serving while the connection was on its way.
-            guard target.take == nil else { return target.receive(descriptor) }
+            if target.isServing { return target.receive(descriptor) }
             place(descriptor, acceptedBy: target.shard)
         }
         guard !isPosted else { return }
         // That shard has ended: this one has not.
         target.arrived()
-        target.hasEnded()
+        target.stopServing()
         place(descriptor, acceptedBy: shard)
     }
 
@@ -38,7 +38,7 @@ extension ListenerGroup {
     }
 
     func takeWaiting(_ share: ListenerShare) {
-        guard share.take != nil else { return offerWaiting() }
+        guard share.isServing else { return offerWaiting() }
         for descriptor in sockets.withLock({ $0.takeWaiting() }) { share.receive(descriptor) }
     }
 }

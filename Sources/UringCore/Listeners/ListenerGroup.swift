@@ -101,7 +101,7 @@ final class ListenerGroup: Sendable {
     private func passOn(from shard: Shard) {
         sockets.withLock { $0.giveUp(position(of: shard), by: shard.index) }
         // It may serve again by now.
-        if shares[shard.index].take != nil { return resumeAccepting(on: shard) }
+        if shares[shard.index].isServing { return resumeAccepting(on: shard) }
         guard placement == .distributed else { return }
         for share in shares where share.isServing && share.shard.index != shard.index {
             let isPosted = share.shard.loop.callSoonThreadsafe { [self] in
@@ -112,7 +112,7 @@ final class ListenerGroup: Sendable {
     }
 
     private func resumeAccepting(on shard: Shard) {
-        guard shares[shard.index].take != nil else { return passOn(from: shard) }
+        guard shares[shard.index].isServing else { return passOn(from: shard) }
         guard let claimed = try? claim(for: shard) else { return }
         accept(on: claimed, by: shard)
     }

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// One shard's part in a listening address.
 ///
-/// > Thread: `isServing`, `load`, `announce`, `arrived` and `hasEnded`: any thread. All else: on its
+/// > Thread: `isServing`, `load`, `announce`, `arrived` and `stopServing`: any thread. All else: on its
 /// > shard.
 final class ListenerShare: @unchecked Sendable {
     // Safety: other threads touch only the atomics.
@@ -50,8 +50,8 @@ final class ListenerShare: @unchecked Sendable {
         underWay.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    /// Its shard takes no posts any more.
-    func hasEnded() {
+    /// It gets no more connections: its shard has ended, or its serving task is cancelled.
+    func stopServing() {
         serves.store(false, ordering: .relaxed)
     }
 
