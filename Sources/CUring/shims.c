@@ -459,6 +459,11 @@ int cu_signal_process(int process_descriptor, int signal) {
     return syscall(SYS_pidfd_send_signal, process_descriptor, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
+int cu_signal_group(int process_descriptor, int signal) {
+    enum { process_group = 1 << 2 }; // PIDFD_SIGNAL_PROCESS_GROUP
+    return syscall(SYS_pidfd_send_signal, process_descriptor, signal, NULL, process_group) < 0 ? -errno : 0;
+}
+
 int cu_reap_process(int process_descriptor, int *code, int *status) {
     siginfo_t info = {0};
     enum { by_descriptor = 3 }; // P_PIDFD, Linux 5.4
@@ -467,29 +472,4 @@ int cu_reap_process(int process_descriptor, int *code, int *status) {
     *code = info.si_code;
     *status = info.si_status;
     return 1;
-}
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CU_THREAD_SANITIZER 1
-// compiler-rt, sanitizer/tsan_interface.h.
-extern void __tsan_acquire(void *address);
-extern void __tsan_release(void *address);
-#endif
-#endif
-
-void cu_lock_was_taken(void *mark) {
-#ifdef CU_THREAD_SANITIZER
-    __tsan_acquire(mark);
-#else
-    (void)mark;
-#endif
-}
-
-void cu_lock_will_be_left(void *mark) {
-#ifdef CU_THREAD_SANITIZER
-    __tsan_release(mark);
-#else
-    (void)mark;
-#endif
 }

@@ -466,6 +466,8 @@ int cu_spawn(const struct cu_spawn *spawn);
 int cu_open_process(int process);
 /// Signals a process by its descriptor (pidfd_send_signal(2)); 0 or -errno.
 int cu_signal_process(int process_descriptor, int signal);
+/// Signals what is left of the group that a process leads or led (Linux 6.9); 0 or -errno, EINVAL on older kernels.
+int cu_signal_group(int process_descriptor, int signal);
 /// What a child that has ended left: 1, 0 while it runs, or -errno. ECHILD: the kernel kept nothing.
 int cu_reap_process(int process_descriptor, int *code, int *status);
 

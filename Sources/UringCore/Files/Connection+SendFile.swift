@@ -12,7 +12,8 @@ extension Connection {
     ///
     /// - Parameters:
     ///   - file: what to send; it must be of the same shard.
-    ///   - range: which bytes; nil for all that the file holds now.
+    ///   - range: which bytes; nil for as many as the file says that it holds now, or to its end when it
+    ///     says none, as those in /proc do.
     ///   - options: how the file is read.
     /// - Returns: how many bytes were queued.
     /// - Throws: `.truncated` when the file ends early, what the read says, `.cancelled`, `.busy` when
@@ -25,37 +26,37 @@ extension Connection {
     ) async throws(IOError) -> UInt64 {
         try core.checkShard(.sendFile)
         try options.check(file.path)
-        let range = try await resolve(range, of: file)
-        let reader = FileReader(
-            file.core,
-            from: range.lowerBound,
-            to: range.upperBound,
-            options
-        )
+        let start = range?.lowerBound ?? 0
+        let end = try await end(of: range, in: file)
+        let reader = FileReader(file.core, from: start, to: end ?? Self.offsetMax, options)
         do throws(IOError) {
-            while reader.offset < range.upperBound { try await sendNext(of: reader, file, range) }
+            while reader.offset < end ?? Self.offsetMax {
+                guard try await sendNext(of: reader, file, end) else { break }
+            }
         } catch {
             // Another task's write is none of this one's doing.
             if error.reason != .busy { core.abort() }
             throw error
         }
-        return range.upperBound - range.lowerBound
+        return reader.offset - start
     }
 
-    private func resolve(
-        _ range: Range<UInt64>?,
-        of file: File
-    ) async throws(IOError) -> Range<UInt64> {
-        if let range { return range }
-        let attributes = try await file.attributes()
-        return 0..<attributes.byteCount
+    /// No file reaches further (off_t).
+    private static let offsetMax = UInt64(Int64.max)
+
+    /// Where to stop; nil for wherever the file ends.
+    private func end(of range: Range<UInt64>?, in file: File) async throws(IOError) -> UInt64? {
+        if let range { return range.upperBound }
+        let byteCount = try await file.attributes().byteCount
+        return byteCount > 0 ? byteCount : nil
     }
 
+    /// - Returns: false when nothing was left of a file that is sent to its end.
     private func sendNext(
         of reader: FileReader,
         _ file: File,
-        _ range: Range<UInt64>
-    ) async throws(IOError) {
+        _ end: UInt64?
+    ) async throws(IOError) -> Bool {
         try core.holdWriting()
         let chunk: ReceivedBytes?
         do throws(IOError) {
@@ -66,12 +67,14 @@ extension Connection {
         }
         try core.endHold()
         guard let chunk else {
+            guard let end else { return false }
             throw IOError(
                 .sendFile,
                 reason: .truncated,
-                detail: "\(file.path) ends at \(reader.offset), before \(range.upperBound)"
+                detail: "\(file.path) ends at \(reader.offset), before \(end)"
             )
         }
         if try !core.write(chunk) { try await core.awaitRoom(timeout: nil) }
+        return true
     }
 }

@@ -77,7 +77,7 @@ final class ProcessRun: @unchecked Sendable {
         self.status = status
         // What is left writes for nobody who waits; and input that is left has no reader, or none that
         // counts.
-        if failure != nil { abortStreams() }
+        if failure != nil { endRest() }
         process?.standardInput?.abort()
         resumeIfOver()
     }
@@ -105,7 +105,7 @@ final class ProcessRun: @unchecked Sendable {
         guard failure == nil else { return }
         failure = error
         guard status == nil else {
-            abortStreams()
+            endRest()
             return resumeIfOver()
         }
         if error.reason == .deadlineExceeded {
@@ -115,7 +115,9 @@ final class ProcessRun: @unchecked Sendable {
         }
     }
 
-    private func abortStreams() {
+    /// The process has ended, and what it started may write on.
+    private func endRest() {
+        process?.killRest()
         for stream in [process?.standardOutput, process?.standardError] { stream?.abort() }
     }
 

@@ -67,7 +67,8 @@ extension Shard {
     /// the task's cancellation: the process has ended when it throws.
     ///
     /// - Parameters:
-    ///   - command: what to run. With a group of its own, what it has started ends with it.
+    ///   - command: what to run. With a group of its own, what it has started ends with it, and from Linux
+    ///     6.9 on also when the process has ended before.
     ///   - input: what it can read from its standard input.
     ///   - limits: how much it may write, and for how long it may run.
     /// - Returns: how it ended, and what it wrote.

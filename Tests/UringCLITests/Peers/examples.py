@@ -59,6 +59,14 @@ def key_value(port):
     assert ask("GET key7") == "NONE"
     for nonsense in ("", "SET", "FROB a b"):
         assert ask(nonsense).startswith("ERROR"), nonsense
+    # Bytes that are no text, and two ways to write one letter.
+    keys = (b"\xff", b"\xfe", "\u00e9".encode(), "e\u0301".encode())
+    for number, key in enumerate(keys):
+        peer.sendall(b"SET %s %d\n" % (key, number))
+        assert lines.readline() == "OK\n"
+    for number, key in enumerate(keys):
+        peer.sendall(b"GET %s\n" % key)
+        assert lines.readline() == f"VALUE {number}\n", key
 
 
 def datagrams(port):

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import UringCore
@@ -24,6 +25,25 @@ import Testing
             #expect(try await ended(sending, "sending") == UInt64(byteCount))
             #expect(received.count == byteCount + 5)
             #expect(received == [1, 2, 3] + content + [4, 5])
+            pair.end()
+        }
+    }
+
+    /// Those in /proc say that they hold nothing.
+    @Test(arguments: FileBackend.allCases)
+    func aFileWithoutASizeIsSentToItsEnd(_ backend: FileBackend) async throws {
+        try await withFileShard(backend) { run, _ in
+            let content = try #require(FileManager.default.contents(atPath: "/proc/version"))
+            let pair = try await run.pair()
+            let client = pair.client
+            let sent = try await pair.on(.otherTask) { connection in
+                try await connection.shard.withFile("/proc/version") { file in
+                    try await connection.sendFile(file)
+                }
+            }
+            #expect(sent == UInt64(content.count))
+            let received = try await onThread { try client.receive(content.count) }
+            #expect(received == Array(content))
             pair.end()
         }
     }

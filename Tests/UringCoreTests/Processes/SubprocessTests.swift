@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -99,6 +100,25 @@ import Testing
             limits.timeout = .milliseconds(200)
             let error = try await failure(run, .shell("sleep 5 & exit 0"), limits)
             #expect(error?.reason == .deadlineExceeded)
+        }
+    }
+
+    /// In a group of its own that is ended, although the process that led it is gone.
+    @Test func takeWhatTheyLeaveWithThem() async throws {
+        let note = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: note) }
+        try await withShards { run in
+            var limits = ProcessLimits()
+            limits.timeout = .milliseconds(200)
+            var command = ProcessCommand.shell("sleep 1000 & echo $! > $0; exit 0", [note.path])
+            command.grouping = .own
+            let error = try await failure(run, command, limits)
+            #expect(error?.reason == .deadlineExceeded)
+        }
+        let number = try String(contentsOf: note, encoding: .utf8).dropLast()
+        try await eventually("what it left has ended") {
+            let line = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8)
+            return line?.contains(") Z ") ?? true
         }
     }
 

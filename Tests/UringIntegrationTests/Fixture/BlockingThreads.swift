@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import UringEngine
 
 /// Threads that carry out what a loop offloads: as few as wanted, with a limit to what waits.
 final class BlockingThreads: Sendable {

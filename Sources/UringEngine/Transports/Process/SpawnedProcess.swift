@@ -53,6 +53,8 @@ public final class SpawnedProcess: DescriptorOwner {
     /// When the process is killed.
     private var graceEnd: Deadline?
     private var pollTimer: TimerID?
+    /// Names the group when its leader has ended; its number may be another's by then.
+    private var descriptorOfGroup: Int32?
 
     init(
         loop: EventLoop,
@@ -66,6 +68,10 @@ public final class SpawnedProcess: DescriptorOwner {
         self.descriptorOfProcess = descriptor
         self.hasOwnGroup = hasOwnGroup
         self.whenEnded = whenEnded
+    }
+
+    deinit {
+        if let descriptorOfGroup { _ = cu_close(descriptorOfGroup) }
     }
 
     // MARK: Signals
@@ -123,6 +129,15 @@ public final class SpawnedProcess: DescriptorOwner {
         try? send(signal: SIGKILL)
     }
 
+    /// Kills what is left of the group of a process that has ended, where it had one of its own.
+    ///
+    /// Before Linux 6.9 nothing is done: no call names the group without its number.
+    package func killRest() {
+        loop.checkOnLoop()
+        // ESRCH: nobody is left.
+        if let descriptorOfGroup { _ = cu_signal_group(descriptorOfGroup, SIGKILL) }
+    }
+
     private func kill(_ process: Int32, _ signal: Int32) -> Int32 {
         Glibc.kill(process, signal)
     }
@@ -173,6 +188,10 @@ public final class SpawnedProcess: DescriptorOwner {
         }
         graceTimer = nil
         pollTimer = nil
+        if hasOwnGroup {
+            let copy = cu_duplicate(descriptorOfProcess.rawValue, 3)
+            if copy >= 0 { descriptorOfGroup = copy }
+        }
         if slot != .none { loop.close(slot, mode: .orderly) }
         let action = whenEnded.take()
         action?(status)
