@@ -246,7 +246,7 @@ static struct {
     atomic_int running;            // handlers between reading a descriptor and having written it
     int count;
     bool is_alone;
-    pid_t process;
+    _Atomic pid_t process;
 } caught[_NSIG];
 static pthread_mutex_t catching = PTHREAD_MUTEX_INITIALIZER;
 
@@ -254,7 +254,7 @@ static void write_events(int signal) {
     int saved = errno;
     atomic_fetch_add(&caught[signal].running, 1);
     uint64_t one = 1;
-    int bound = caught[signal].process == getpid() ? atomic_load(&caught[signal].bound) : 0;
+    int bound = atomic_load(&caught[signal].process) == getpid() ? atomic_load(&caught[signal].bound) : 0;
     for (int i = 0; i < bound; i++) {
         int descriptor = atomic_load(&caught[signal].events[i]) - 1;
         if (descriptor >= 0) (void)!write(descriptor, &one, sizeof one);
@@ -280,7 +280,7 @@ static int catch_locked(int signal, int event_descriptor, bool alone) {
     if (caught[signal].count == 0) {
         struct sigaction action = {.sa_handler = write_events, .sa_flags = SA_RESTART};
         sigfillset(&action.sa_mask);
-        caught[signal].process = getpid();
+        atomic_store(&caught[signal].process, getpid());
         if (sigaction(signal, &action, &caught[signal].previous) < 0) {
             int failure = -errno;
             atomic_store(&caught[signal].events[place], 0);

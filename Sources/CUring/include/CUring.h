@@ -41,6 +41,8 @@ enum {
 struct cu_address {
     struct sockaddr_storage storage;
     uint32_t length;
+    // When a connect that is timed by the kernel ends, on CLOCK_MONOTONIC.
+    struct __kernel_timespec deadline;
 };
 struct cu_message {
     struct msghdr header;
@@ -75,6 +77,12 @@ __attribute__((always_inline)) static inline bool cu_has_room(const struct io_ur
     // Acquire: with SQPOLL the kernel's thread reads entries at any time, and an entry is free only
     // once that is over.
     return sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE) < sq->ring_entries;
+}
+
+/// Whether the submission queue has two free entries, which are handed over together.
+static inline bool cu_has_room_for_two(const struct io_uring *ring) {
+    const struct io_uring_sq *sq = &ring->sq;
+    return sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE) + 1 < sq->ring_entries;
 }
 
 /// The next free entry, which `cu_has_room` promised.
@@ -194,6 +202,17 @@ static inline void cu_prepare_connect(struct io_uring_sqe *entry, int descriptor
     cu_prepare(entry, IORING_OP_CONNECT, descriptor, user_data);
     entry->addr = (uint64_t)(uintptr_t)address;
     entry->off = length;
+}
+
+/// Ends the operation of the entry before it with ECANCELED at `deadline` (IORING_OP_LINK_TIMEOUT, Linux 5.5), which
+/// is read when both are handed over.
+static inline void cu_prepare_link_timeout(struct io_uring_sqe *linked, struct io_uring_sqe *entry,
+                                           const struct __kernel_timespec *deadline, uint64_t user_data) {
+    linked->flags |= IOSQE_IO_LINK;
+    cu_prepare(entry, IORING_OP_LINK_TIMEOUT, -1, user_data);
+    entry->addr = (uint64_t)(uintptr_t)deadline;
+    entry->len = 1;
+    entry->timeout_flags = IORING_TIMEOUT_ABS;
 }
 
 /// A receive into a buffer of `group`. `budget` (bytes, 0 = none) is the kernel's own total for a

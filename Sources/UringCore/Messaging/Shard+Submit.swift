@@ -40,7 +40,7 @@ extension Shard {
     ) async throws -> Value {
         try await withTaskCancellationHandler {
             // Safety: the call resumes it exactly once.
-            try await unsafe withUnsafeThrowingContinuation { continuation in
+            try await unsafe withHandedThrowingContinuation { continuation in
                 unsafe call.suspend(continuation)
                 let isQueued = shard.loop.callSoonThreadsafe {
                     if !call.isOver { call.end(Result { try body(shard) }) }

@@ -11,7 +11,7 @@ final class SubmittedCall<Value: Sendable>: Sendable {
     @safe private enum State {
         case fresh
         // Safety: resumed exactly once, by whoever takes it out.
-        case waiting(UnsafeContinuation<Value, any Error>)
+        case waiting(HandedContinuation<Value, any Error>)
         /// It ended before its task suspended.
         case early(Outcome)
         case over
@@ -31,7 +31,7 @@ final class SubmittedCall<Value: Sendable>: Sendable {
 
     /// The task suspends.
     // Safety: as of the state.
-    func suspend(_ continuation: UnsafeContinuation<Value, any Error>) {
+    func suspend(_ continuation: HandedContinuation<Value, any Error>) {
         let early = state.withLock { state -> Outcome? in
             if case .early(let outcome) = state {
                 state = .over
@@ -46,7 +46,7 @@ final class SubmittedCall<Value: Sendable>: Sendable {
     /// Ends the wait, unless it has ended.
     // Safety: as of the state.
     func end(_ outcome: Outcome) {
-        let waiting = unsafe state.withLock { state -> UnsafeContinuation<Value, any Error>? in
+        let waiting = unsafe state.withLock { state -> HandedContinuation<Value, any Error>? in
             switch state {
             case .fresh: state = .early(outcome)
             case .waiting(let continuation):

@@ -13,7 +13,7 @@ public struct ShardSnapshot: Hashable, Sendable {
 
     /// Takes one on the shard's thread, between two jobs; nil when the shard has ended.
     static func take(of shard: Shard) async -> ShardSnapshot? {
-        await unsafe withUnsafeContinuation { continuation in
+        await unsafe withHandedContinuation { continuation in
             let isQueued = shard.loop.callSoonThreadsafe {
                 // Safety: resumed exactly once, here or below.
                 unsafe continuation.resume(

@@ -121,7 +121,7 @@ public final class Supervisor: Sendable {
         let runtime = try begin(report)
         if configuration.ignoresBrokenPipes { Self.ignoreBrokenPipes() }
         let failure = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await unsafe withHandedContinuation { continuation in
                 // Not cancelled with the caller: it has a drain to see to.
                 Task { [makeLoop] in
                     var run = RunCoordinator(
@@ -131,7 +131,8 @@ public final class Supervisor: Sendable {
                         events: events.makeAsyncIterator(),
                         report: report
                     )
-                    continuation.resume(returning: await run.run())
+                    // Safety: once.
+                    unsafe continuation.resume(returning: await run.run())
                     await run.awaitHanging()
                 }
             }

@@ -18,6 +18,8 @@ package struct Capabilities: Hashable, Sendable {
     package var multishotReceiveMessage = false
     /// One read of a pipe hands over many buffers until its terminal completion.
     package var multishotRead = false
+    /// The kernel ends a connect at a deadline by itself (`KernelDriver.connectInTime`).
+    package var linkedTimeout = false
 
     /// Describes a driver that can do nothing special.
     package init() {}
@@ -50,6 +52,8 @@ public enum KernelFeature: String, Hashable, Sendable, CaseIterable {
     case receiveBudget = "recv_budget"
     /// Sends without a copy.
     case zeroCopySend = "send_zc"
+    /// A connect's deadline, kept by the kernel.
+    case linkedTimeout = "link_timeout"
     /// A registered ring descriptor.
     case registeredRing = "registered_ring"
     /// Waits that are not counted as waiting for I/O.

@@ -48,6 +48,14 @@ package protocol KernelDriver: AnyObject, SocketControl, StreamControl {
         on descriptor: Descriptor,
         to address: UnsafePointer<cu_address>
     )
+    /// The same, and ends it with ECANCELED at the address's deadline, where `linkedTimeout` is there.
+    ///
+    /// Returns false when it began nothing: the caller connects, and keeps the time itself.
+    func connectInTime(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        to address: UnsafePointer<cu_address>
+    ) -> Bool
     /// Receives into pool buffers, at most `byteBudget` in all where `receiveBudget` is there.
     ///
     /// `waitForReadiness` does not look at the socket first: for a re-arm after ENOBUFS.
@@ -187,6 +195,13 @@ package protocol KernelDriver: AnyObject, SocketControl, StreamControl {
 extension KernelDriver {
     /// Does nothing: most drivers remember operations, not descriptors.
     package func letGo(_ descriptor: Descriptor) {}
+
+    /// Begins nothing: a loop's own timers do.
+    package func connectInTime(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        to address: UnsafePointer<cu_address>
+    ) -> Bool { false }
 
     /// Sends as `send` does: the kernel copies.
     package func sendZeroCopy(

@@ -44,6 +44,11 @@ public struct LoopOptions: Sendable {
     ///
     /// Memory stays pinned until the peer has acknowledged it, and counts against RLIMIT_MEMLOCK.
     public var zeroCopyThreshold = 0
+    /// The kernel keeps the timeout of a TCP connect to one address, where it can (IORING_OP_LINK_TIMEOUT, Linux
+    /// 5.5), instead of a timer of the loop's.
+    ///
+    /// It measures no better (docs/decisions/0022).
+    public var linksConnectTimeouts = false
     /// Features to do without, so that every fallback can be tested.
     public var featuresOff: Set<KernelFeature> = []
     /// Entries of the provided-buffer ring; nil for one a buffer.

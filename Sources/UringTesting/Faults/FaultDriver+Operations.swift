@@ -20,6 +20,16 @@ extension FaultDriver {
         unsafe base.connect(token, on: descriptor, to: address)
     }
 
+    /// Connects a socket, which the kernel ends at its deadline.
+    package func connectInTime(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        to address: UnsafePointer<cu_address>
+    ) -> Bool {
+        if isFailed(token, .connect) { return true }
+        return unsafe base.connectInTime(token, on: descriptor, to: address)
+    }
+
     /// Receives into pool buffers.
     package func receive(
         _ token: OperationToken,

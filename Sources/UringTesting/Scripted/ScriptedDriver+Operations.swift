@@ -28,6 +28,18 @@ extension ScriptedDriver {
         unsafe prepare(token, .connect(descriptor, to: peer), memory: ScriptedMemory(bytes: bytes))
     }
 
+    /// Records a connect; the test plays its deadline.
+    package func connectInTime(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        to address: UnsafePointer<cu_address>
+    ) -> Bool {
+        guard capabilities.linkedTimeout else { return false }
+        // Safety: as of `connect`.
+        unsafe connect(token, on: descriptor, to: address)
+        return true
+    }
+
     /// Records a receive.
     package func receive(
         _ token: OperationToken,

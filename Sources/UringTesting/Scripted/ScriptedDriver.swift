@@ -32,6 +32,7 @@ package import UringEngine
         capabilities.zeroCopySend = true
         capabilities.multishotReceiveMessage = true
         capabilities.multishotRead = true
+        capabilities.linkedTimeout = true
         return capabilities
     }
 

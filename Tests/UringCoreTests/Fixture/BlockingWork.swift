@@ -1,12 +1,13 @@
 import Glibc
 import Synchronization
+import UringEngine
 
 /// Runs blocking work on a thread of its own and waits for it, so that no thread of the global pool
 /// is kept from what the test waits for.
 func onThread<Value: Sendable>(
     _ body: @escaping @Sendable () throws -> Value
 ) async throws -> Value {
-    try await withUnsafeThrowingContinuation { continuation in
+    try await withHandedThrowingContinuation { continuation in
         startThread { continuation.resume(with: Result { try body() }) }
     }
 }

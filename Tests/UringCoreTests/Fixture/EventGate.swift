@@ -94,14 +94,14 @@ final class CountedToken: Sendable {
 final class TaskGate: Sendable {
     private enum State {
         case closed
-        case awaited(UnsafeContinuation<Void, Never>)
+        case awaited(HandedContinuation<Void, Never>)
         case open
     }
 
     private let state = Mutex(State.closed)
 
     func open() {
-        let waiting = state.withLock { state -> UnsafeContinuation<Void, Never>? in
+        let waiting = state.withLock { state -> HandedContinuation<Void, Never>? in
             defer { state = .open }
             guard case .awaited(let continuation) = state else { return nil }
             return continuation
@@ -111,7 +111,7 @@ final class TaskGate: Sendable {
 
     /// Waits, whether or not the task is cancelled.
     func opened() async {
-        await withUnsafeContinuation { continuation in
+        await withHandedContinuation { continuation in
             let isOpen = state.withLock { state in
                 if case .open = state { return true }
                 state = .awaited(continuation)

@@ -24,6 +24,38 @@ struct SubmissionTests {
         #expect(harness.driver.operationsInFlight == 1)
     }
 
+    /// Both are handed over together, or neither is begun.
+    @Test func aDeadlineIsNotPartedFromItsConnect() throws {
+        let harness = try DriverHarness { $0.sizes.submissionEntries = 4 }
+        let driver = harness.driver
+        let (listener, address) = try driver.loopbackListener()
+        defer { close(listener.rawValue) }
+        let client = try driver.openStreamSocket(for: address)
+        defer { close(client.rawValue) }
+        // The wait hands the waker's poll over, and leaves the queue empty.
+        try driver.submitAndWait(.poll)
+        for _ in 0..<3 {
+            driver.cancel(harness.token(.cancel), target: harness.token(.receive))
+        }
+        var form = cu_address()
+        try address.store(in: &form)
+        form.deadline.tv_sec = .max
+        let connect = harness.token(.connect)
+        // Safety: the address stands until the completion was taken.
+        try withUnsafePointer(to: form) { form in
+            #expect(!driver.connectInTime(connect, on: client, to: form), "one place is left")
+            #expect(try harness.completions(3).count == 3)
+            #expect(driver.connectInTime(connect, on: client, to: form))
+            let completion = try #require(try harness.completions(1).first)
+            #expect(completion.token == connect && completion.result == 0)
+            // The deadline's own end is nobody's business.
+            while driver.operationsInFlight > 1 {
+                try driver.submitAndWait(.deadline(driver.now() + DriverHarness.patience))
+                #expect(harness.reap().isEmpty)
+            }
+        }
+    }
+
     @Test func overflowOfTheCompletionQueueLosesNothing() throws {
         let harness = try DriverHarness(Self.tiny)
         for _ in 0..<100 {

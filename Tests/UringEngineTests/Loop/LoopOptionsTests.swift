@@ -146,7 +146,7 @@ import UringTesting
     @Test func areAllCheckedWhereTheyCanBeWrong() throws {
         let free: Set = [
             "backend", "memoryLock", "isSubmissionPolled", "featuresOff", "limits", "log",
-            "offload", "usesFixedBuffers", "registersFiles",
+            "offload", "usesFixedBuffers", "registersFiles", "linksConnectTimeouts",
         ]
         let options = Mirror(reflecting: LoopOptions()).children.compactMap(\.label)
         let limits = Mirror(reflecting: LoopLimits()).children.compactMap(\.label)

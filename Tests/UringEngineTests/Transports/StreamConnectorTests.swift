@@ -165,6 +165,44 @@ import UringTesting
         try fixture.expectBaseline()
     }
 
+    private func linking(_ driver: ScriptedDriver = ScriptedDriver()) throws -> LoopFixture {
+        try LoopFixture(driver) { $0.linksConnectTimeouts = true }
+    }
+
+    @Test func leavesItsTimeoutToTheKernel() throws {
+        let fixture = try linking()
+        let outcome = try connect(fixture, to: [Self.first], timeout: .seconds(2))
+        #expect(fixture.loop.timers.count == 0)
+        // Nobody but the kernel has cancelled it.
+        try answer(fixture, -Errno.cancelled.rawValue)
+        #expect(outcome.count == 1)
+        #expect(outcome.ioError?.reason == .deadlineExceeded)
+        #expect(outcome.ioError?.detail == "10.0.0.1:80")
+        try fixture.expectBaseline()
+    }
+
+    @Test func keepsItsTimeoutWhenTheKernelCannot() throws {
+        var capabilities = ScriptedDriver.everyCapability
+        capabilities.linkedTimeout = false
+        let fixture = try linking(ScriptedDriver(capabilities: capabilities))
+        let outcome = try connect(fixture, to: [Self.first], timeout: .seconds(2))
+        _ = try pending(fixture)
+        #expect(fixture.loop.timers.count == 1)
+        try fixture.advance(by: .seconds(2))
+        #expect(outcome.ioError?.reason == .deadlineExceeded)
+        try fixture.expectBaseline()
+    }
+
+    @Test func keepsTheTimeoutOfSeveralAddresses() throws {
+        let fixture = try linking()
+        let outcome = try connect(fixture, to: [Self.first, Self.second], timeout: .seconds(2))
+        // And the head start of the first.
+        #expect(fixture.loop.timers.count == 2)
+        try fixture.advance(by: .seconds(2))
+        #expect(outcome.ioError?.reason == .deadlineExceeded)
+        try fixture.expectBaseline()
+    }
+
     @Test func leaksNothingWhenSuccessRacesItsTimeout() throws {
         let fixture = try LoopFixture()
         let outcome = try connect(fixture, to: [Self.first], timeout: .seconds(2))

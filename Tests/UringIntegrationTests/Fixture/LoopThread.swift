@@ -41,6 +41,7 @@ final class LoopThread: @unchecked Sendable {
         options.backend = rung.backend
         options.featuresOff = rung.featuresOff
         options.zeroCopyThreshold = rung.zeroCopyThreshold
+        options.linksConnectTimeouts = rung.linksConnectTimeouts
         options.log = { line in notes.lines.append(line) }
         configure(&options)
         let made = Drop<Result<EventLoop, any Error>>()

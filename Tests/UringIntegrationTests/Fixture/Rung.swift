@@ -9,6 +9,8 @@ struct Rung: Sendable, CustomTestStringConvertible {
     var backend = BackendChoice.uring
     /// Sends of as many bytes are made without a copy; zero for none.
     var zeroCopyThreshold = 0
+    /// The kernel keeps the time of connects.
+    var linksConnectTimeouts = false
 
     var testDescription: String { name }
 
@@ -58,6 +60,17 @@ struct Rung: Sendable, CustomTestStringConvertible {
     /// TCP sends a segment each 200 ms.
     static let withZeroCopy =
         all + [Rung(name: "zero-copy sends", featuresOff: [], zeroCopyThreshold: 1)]
+
+    /// With two more, on which the kernel is asked to keep the time of connects, and can or cannot.
+    static let withLinkedTimeouts =
+        all + [
+            Rung(name: "linked timeouts", featuresOff: [], linksConnectTimeouts: true),
+            Rung(
+                name: "linked timeouts, masked",
+                featuresOff: [.linkedTimeout],
+                linksConnectTimeouts: true
+            ),
+        ]
 
     /// No ring at all.
     static let epoll = Rung(name: "epoll", featuresOff: [], backend: .epoll)

@@ -5,7 +5,7 @@ import Testing
 
 extension Integration {
     @Suite("Connecting") struct ConnectTests {
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withLinkedTimeouts)
         func connectsAndExchanges(rung: Rung) throws {
             try withLoop(rung) { server in
                 let listening = try server.listen { EchoHandler() }
@@ -23,7 +23,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withLinkedTimeouts)
         func refusedConnectIsAnErrorThatNamesTheAddress(rung: Rung) throws {
             try withLoop(rung) { server in
                 let silent = server.keep(try RawListener(backlog: nil))
@@ -34,7 +34,7 @@ extension Integration {
         }
 
         /// No packet leaves: TCP to a broadcast address has no route by definition.
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withLinkedTimeouts)
         func unreachableAddressIsAnError(rung: Rung) throws {
             try withLoop(rung) { server in
                 let error = try failure(of: [.ipv4(0x7FFF_FFFF, port: 9)], on: server)
@@ -42,7 +42,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withLinkedTimeouts)
         func connectToAFullQueueTimesOut(rung: Rung) throws {
             try withLoop(rung) { server in
                 let full = server.keep(try RawListener(backlog: 0))
@@ -56,7 +56,34 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        /// It counts from the call, and ends with the attempt: nothing is left of it.
+        @Test(arguments: Rung.withLinkedTimeouts)
+        func connectThatIsTakenBackIsReaped(rung: Rung) throws {
+            try withLoop(rung) { server in
+                let full = server.keep(try RawListener(backlog: 0))
+                for _ in 0..<3 {
+                    let peer = server.keep(try Peer(towards: full.address))
+                    _ = try peer.beginConnect(to: full.address)
+                }
+                let result = Drop<LoopThread.ConnectResult>()
+                let box = try server.run { loop in
+                    loop.connect(
+                        to: [full.address],
+                        timeout: .seconds(30),
+                        makeHandler: { TestHandler() }
+                    ) { result.put($0) }
+                }
+                try server.run { _ in }
+                try server.run { _ in box.cancel() }
+                guard case .failure(let error) = try result.take("the connect's end") else {
+                    Issue.record("nobody accepts here")
+                    return
+                }
+                #expect((error as? IOError)?.reason == .cancelled, "\(error)")
+            }
+        }
+
+        @Test(arguments: Rung.withLinkedTimeouts)
         func secondAddressAnswersWhereTheFirstRefuses(rung: Rung) throws {
             try withLoop(rung) { server in
                 let silent = server.keep(try RawListener(backlog: nil))
@@ -73,7 +100,7 @@ extension Integration {
         }
 
         /// The first neither answers nor refuses: the second is tried beside it, and the first is closed.
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withLinkedTimeouts)
         func aSilentAddressIsOvertaken(rung: Rung) throws {
             try withLoop(rung) { server in
                 let full = server.keep(try RawListener(backlog: 0))
@@ -102,7 +129,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withLinkedTimeouts)
         func manyConnectsAtOnceAllSucceed(rung: Rung) throws {
             DescriptorLimit.raise()
             try withLoop(rung) { server in
@@ -123,7 +150,7 @@ extension Integration {
             }
         }
 
-        @Test(arguments: Rung.all)
+        @Test(arguments: Rung.withLinkedTimeouts)
         func shutDownEndsAConnectUnderWay(rung: Rung) throws {
             try withLoop(rung) { server in
                 let full = server.keep(try RawListener(backlog: 0))

@@ -38,6 +38,7 @@ struct DriverSetup {
         capabilities.zeroCopySend = report.isOn(.zeroCopySend)
         capabilities.multishotReceiveMessage = report.isOn(.multishotReceiveMessage)
         capabilities.multishotRead = report.isOn(.multishotRead)
+        capabilities.linkedTimeout = report.isOn(.linkedTimeout)
         return capabilities
     }
 

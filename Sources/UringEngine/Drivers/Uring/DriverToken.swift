@@ -12,6 +12,8 @@ enum DriverToken: UInt32 {
     case selfTest
     /// The end of that operation.
     case selfTestCancel
+    /// The deadline of a connect.
+    case connectDeadline
 }
 
 extension OperationToken {

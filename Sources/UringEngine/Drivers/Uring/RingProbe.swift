@@ -26,7 +26,8 @@ struct RingProbe {
         let known = try knownOperations()
         let missing = SetupLadder.missingFeatures(ring.features) + known.missing
         guard missing.isEmpty else { throw SetupFailure.missing(missing) }
-        noteZeroCopy(isKnown: known.hasZeroCopySend, in: &report)
+        noteByName(.zeroCopySend, isKnown: known.hasZeroCopySend, since: "6.0", in: &report)
+        noteByName(.linkedTimeout, isKnown: known.hasLinkedTimeout, since: "5.5", in: &report)
         noteFiles(known.files, in: &report)
         try note(.multishotPoll, in: &report) { test throws(IOError) in try test.multishotPoll() }
         try note(.multishotAccept, in: &report) { test throws(IOError) in
@@ -75,15 +76,22 @@ struct RingProbe {
         var missing: [String] = []
         var files: FileOperations = []
         var hasZeroCopySend = false
+        var hasLinkedTimeout = false
     }
 
-    /// By name alone: a trial takes a TCP connection, and its second completion may take an acknowledgement.
-    private func noteZeroCopy(isKnown: Bool, in report: inout FeatureReport) {
-        guard !featuresOff.contains(.zeroCopySend) else {
-            return report.note(.zeroCopySend, isOn: false, FeatureReport.masked)
+    /// By name alone: a trial takes a TCP connection, and what ends it takes its time.
+    private func noteByName(
+        _ feature: KernelFeature,
+        isKnown: Bool,
+        since version: String,
+        in report: inout FeatureReport
+    ) {
+        guard !featuresOff.contains(feature) else {
+            return report.note(feature, isOn: false, FeatureReport.masked)
         }
-        let reason = isKnown ? "the kernel has it" : "the kernel does not have it (Linux 6.0)"
-        report.note(.zeroCopySend, isOn: isKnown, reason)
+        let reason =
+            isKnown ? "the kernel has it" : "the kernel does not have it (Linux \(version))"
+        report.note(feature, isOn: isKnown, reason)
     }
 
     /// Fixed buffers are as old as rings, and a sparse table of files fails where it is made: these
@@ -118,6 +126,7 @@ struct RingProbe {
             known.files.insert(operation)
         }
         known.hasZeroCopySend = unsafe cu_supports(probe, Int32(IORING_OP_SEND_ZC.rawValue))
+        known.hasLinkedTimeout = unsafe cu_supports(probe, Int32(IORING_OP_LINK_TIMEOUT.rawValue))
         return known
     }
 

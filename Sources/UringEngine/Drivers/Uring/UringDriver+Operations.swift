@@ -26,6 +26,33 @@ extension UringDriver {
         )
     }
 
+    /// Connects a socket; an entry linked to it ends it at its deadline (IORING_OP_LINK_TIMEOUT).
+    ///
+    /// The pair is handed over together, or the link would be lost: without room for two it begins
+    /// nothing. The deadline's own completion is the driver's, and comes in any order.
+    package func connectInTime(
+        _ token: OperationToken,
+        on descriptor: Descriptor,
+        to address: UnsafePointer<cu_address>
+    ) -> Bool {
+        guard capabilities.linkedTimeout, unsafe !hasBacklog, unsafe cu_has_room_for_two(raw)
+        else { return false }
+        let entry = unsafe nextEntry()
+        unsafe cu_prepare_connect(
+            entry,
+            descriptor.rawValue,
+            address,
+            address.pointee.length,
+            token.rawValue
+        )
+        let offset = MemoryLayout<cu_address>.offset(of: \.deadline) ?? 0
+        let deadline = unsafe UnsafeRawPointer(address).advanced(by: offset)
+            .assumingMemoryBound(to: __kernel_timespec.self)
+        let own = OperationToken.driverOwn(.connectDeadline).rawValue
+        unsafe cu_prepare_link_timeout(entry, nextEntry(), deadline, own)
+        return true
+    }
+
     /// Receives into buffers that the kernel picks, or the driver where it must.
     ///
     /// One buffer is the least it takes.

@@ -1,3 +1,5 @@
+internal import CUring
+
 /// One socket's attempt to connect.
 ///
 /// It ends with a connected descriptor, or with the descriptor closed and a reason.
@@ -10,7 +12,11 @@ package final class ConnectAttempt: DescriptorOwner {
     private let loop: EventLoop
     private let descriptor: Descriptor
     private let address: SocketAddress
+    /// When the kernel is to give up, on the driver's clock; nil leaves that to whoever waits.
+    private let deadline: UInt64?
     private let completion: (Result<Descriptor, IOError>) -> Void
+    /// The kernel keeps the deadline.
+    private(set) var isTimed = false
     private var token: OperationToken?
     private var isConnected = false
     private var failure: IOError?
@@ -21,11 +27,13 @@ package final class ConnectAttempt: DescriptorOwner {
         loop: EventLoop,
         descriptor: Descriptor,
         address: SocketAddress,
+        deadline: UInt64? = nil,
         completion: @escaping (Result<Descriptor, IOError>) -> Void
     ) {
         self.loop = loop
         self.descriptor = descriptor
         self.address = address
+        self.deadline = deadline
         self.completion = completion
     }
 
@@ -51,7 +59,16 @@ package final class ConnectAttempt: DescriptorOwner {
         let token = loop.begin(.connect, on: slot)
         loop.operations[token.slot].scratch = handle
         self.token = token
-        unsafe loop.driver.base.connect(token, on: descriptor, to: handle.addressPointer)
+        let driver = loop.driver.base
+        if let deadline {
+            unsafe handle.message.pointee.address.deadline = __kernel_timespec(
+                tv_sec: Int64(clamping: deadline / 1_000_000_000),
+                tv_nsec: Int64(deadline % 1_000_000_000)
+            )
+            isTimed = unsafe driver.connectInTime(token, on: descriptor, to: handle.addressPointer)
+            if isTimed { return }
+        }
+        unsafe driver.connect(token, on: descriptor, to: handle.addressPointer)
     }
 
     /// Connects a Unix socket without an operation: the kernel answers at once, whatever the
@@ -92,6 +109,8 @@ package final class ConnectAttempt: DescriptorOwner {
         token = nil
         guard failure == nil else { return }
         if let errno = completion.errno {
+            // Nobody else has cancelled it.
+            if isTimed, errno == .cancelled { return cancel() }
             return fail(
                 IOError(.connect, descriptor: descriptor, errno: errno, detail: "\(address)")
             )

@@ -13,6 +13,8 @@ final class StreamConnector {
     private var makeHandler: (() throws -> any StreamHandler)?
     private var completion: ((Result<StreamTransport, any Error>) -> Void)?
     private var remaining: ArraySlice<SocketAddress>
+    /// On the driver's clock.
+    private var deadline: UInt64 = 0
     private var timer: TimerID?
     private var nextTimer: TimerID?
     /// What is under way, by number.
@@ -37,15 +39,27 @@ final class StreamConnector {
     }
 
     func start() {
+        deadline = Deadline.after(options.timeout, from: loop.driver.base.now()).nanoseconds
+        if !isTimedByKernel { setTimer() }
+        // Not at once: the completion never runs before `connect` has returned.
+        loop.callSoon { self.tryNext() }
+    }
+
+    /// One address is tried, so that the kernel can end it all.
+    private var isTimedByKernel: Bool {
+        guard loop.options.linksConnectTimeouts, remaining.count == 1, let address = remaining.first
+        else { return false }
+        return StreamKind(address) == .tcp && loop.driver.base.capabilities.linkedTimeout
+    }
+
+    private func setTimer() {
         timer = loop.addTimer(
-            after: options.timeout,
+            at: deadline,
             .closure { [self] in
                 timer = nil
                 stop(.deadlineExceeded)
             }
         )
-        // Not at once: the completion never runs before `connect` has returned.
-        loop.callSoon { self.tryNext() }
     }
 
     /// Gives up; the completion still comes, after what is under way was reaped.
@@ -99,7 +113,12 @@ final class StreamConnector {
     private func begin(_ descriptor: Descriptor, _ address: SocketAddress) {
         let number = attemptsBegun
         attemptsBegun += 1
-        let attempt = ConnectAttempt(loop: loop, descriptor: descriptor, address: address) {
+        let attempt = ConnectAttempt(
+            loop: loop,
+            descriptor: descriptor,
+            address: address,
+            deadline: timer == nil ? deadline : nil
+        ) {
             self.attempted(number, address, $0)
         }
         attempts[number] = attempt
@@ -115,6 +134,8 @@ final class StreamConnector {
             )
         }
         attempt.start()
+        // The kernel did not take it over.
+        if timer == nil, !attempt.isTimed, attempts[number] != nil { setTimer() }
     }
 
     private func attempted(
@@ -131,6 +152,10 @@ final class StreamConnector {
             failures.append((address, error))
             // The loop is shutting down: nothing new begins.
             if error.reason == .cancelled, stopReason == nil { stopReason = .cancelled }
+            // The kernel's.
+            if error.reason == .deadlineExceeded, stopReason == nil {
+                stopReason = .deadlineExceeded
+            }
             tryNext()
         }
     }
