@@ -1,6 +1,10 @@
 internal import Logging
 internal import Synchronization
 
+/// Runs that were given up while tasks of theirs still waited: nothing frees a suspended task, and what it
+/// holds is no leak as long as it can be reached from here.
+private let keptRuns = Mutex<[SteppedRun]>([])
+
 /// A supervisor's run that is turned by hand, on one thread, all shards included: for a simulation.
 ///
 /// The coordinator, the shards' lives and their handlers are those of `Supervisor.run`. What differs
@@ -85,6 +89,16 @@ package final class SteppedRun {
     /// Asks for the drain, as `Supervisor.drain` does.
     package func drain() {
         continuation.yield(.drainRequested("it was asked to"))
+    }
+
+    /// Cancels the handlers at once, as the supervisor does at the drain's limit.
+    package func cancelHandlers() {
+        continuation.yield(.drainExpired)
+    }
+
+    /// Keeps a run that will never end, with its tasks and all that they hold, until the process ends.
+    package func keep() {
+        keptRuns.withLock { $0.append(self) }
     }
 
     // MARK: Steps

@@ -16,20 +16,20 @@ internal import CUring
     private let mark: UnsafeMutableRawPointer
 
     fileprivate init(_ base: CheckedContinuation<Value, Failure>, _ mark: UnsafeMutableRawPointer) {
-        self.base = base
+        unsafe self.base = base
         unsafe self.mark = unsafe mark
     }
 
     /// Resumes the task; called once.
     package func resume(with result: sending Result<Value, Failure>) {
         unsafe cu_lock_will_be_left(mark)
-        base.resume(with: result)
+        unsafe base.resume(with: result)
     }
 
     /// Resumes the task; called once.
     package func resume(returning value: sending Value) {
         unsafe cu_lock_will_be_left(mark)
-        base.resume(returning: value)
+        unsafe base.resume(returning: value)
     }
 }
 
@@ -40,7 +40,7 @@ package func withHandedContinuation<Value>(
 ) async -> sending Value {
     let mark = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
     defer { unsafe mark.deallocate() }
-    let value = await withCheckedContinuation { unsafe body(HandedContinuation($0, mark)) }
+    let value = await unsafe withCheckedContinuation { unsafe body(HandedContinuation($0, mark)) }
     unsafe cu_lock_was_taken(mark)
     return value
 }
@@ -53,7 +53,9 @@ package func withHandedThrowingContinuation<Value>(
     let mark = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
     defer { unsafe mark.deallocate() }
     defer { unsafe cu_lock_was_taken(mark) }
-    return try await withCheckedThrowingContinuation { unsafe body(HandedContinuation($0, mark)) }
+    return try await unsafe withCheckedThrowingContinuation {
+        unsafe body(HandedContinuation($0, mark))
+    }
 }
 #else
 /// A continuation that another thread resumes.

@@ -97,16 +97,14 @@ extension EventLoop {
     ///
     /// - Parameter areKept: the kernel, or another thread, may still write to their memory.
     func endFileCalls(areKept: Bool) {
-        for call in fileCalls.takeAll() {
-            // Safety: never balanced, so that a late write meets memory that is nobody else's.
-            if areKept { _ = unsafe Unmanaged.passRetained(call) }
+        // Those that are kept stay in the table, and the pool with the loop, which is kept itself: so a late
+        // write meets memory that is nobody else's.
+        for call in areKept ? fileCalls.all : fileCalls.takeAll() {
             call.keepsMemory = areKept
             call.fail(.closed)
             call.end()
         }
-        guard let filePool else { return }
-        // Safety: as above.
-        if areKept { _ = unsafe Unmanaged.passRetained(filePool) } else { filePool.orphan() }
+        if !areKept { filePool?.orphan() }
     }
 }
 

@@ -1,7 +1,24 @@
 internal import Synchronization
 
 /// Loops with operations that the kernel never ended: it may still read or write what their owners hold.
-private let keptLoops = Mutex<[EventLoop]>([])
+private let keptLoops = Mutex<[KeptLoop]>([])
+
+/// A loop that is kept, with the owners that its table holds: the table lies in mapped memory, where a
+/// search for leaks does not look.
+private struct KeptLoop: @unchecked Sendable {
+    // Safety: they are kept, and nobody uses them any more.
+    let loop: EventLoop
+    let owners: [DescriptorOwner]
+
+    init(_ loop: EventLoop) {
+        var owners: [DescriptorOwner] = []
+        loop.descriptors.visitAll {
+            if let owner = loop.descriptors[$0].owner { owners.append(owner) }
+        }
+        self.loop = loop
+        self.owners = owners
+    }
+}
 
 /// The end of a loop: drain, then reap to zero, then give the kernel's resources back, in this
 /// order.
@@ -48,7 +65,8 @@ extension EventLoop {
         endGuardAgainstBrokenPipes()
         if leftCount > 0 {
             options.log("\(leftCount) operations did not end; their memory is kept on purpose")
-            keptLoops.withLock { $0.append(self) }
+            let kept = KeptLoop(self)
+            keptLoops.withLock { $0.append(kept) }
         } else {
             endRest()
             pool.orphan()

@@ -30,10 +30,13 @@ final class FileCallTable {
         return call
     }
 
+    /// Those in it, by their slots.
+    var all: [FileCall] { calls.compactMap(\.self) }
+
     /// Lets all go.
     func takeAll() -> [FileCall] {
         defer { calls = [] }
         count = 0
-        return calls.compactMap(\.self)
+        return all
     }
 }

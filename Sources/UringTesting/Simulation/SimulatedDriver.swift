@@ -72,7 +72,8 @@ final class SimulatedDriver: KernelDriver {
             wait = bound
             return
         }
-        while bound != .poll, !hasReason(toEnd: bound), kernel.failure == nil {
+        // Also when a rule was broken: a loop that ends by itself goes on until its operations have ended.
+        while bound != .poll, !hasReason(toEnd: bound) {
             guard kernel.isBusy || kernel.moveClock(before: bound.instant) else {
                 kernel.fail("shard \(shard) would wait for ever while it ends")
                 return

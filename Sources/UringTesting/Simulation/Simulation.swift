@@ -21,6 +21,8 @@ public final class Simulation {
     private var hasEnded = false
     private var clients: [SimulatedClient] = []
     private let stepsMax: Int
+    /// Steps that a server which was given up has for its end; most take some hundreds.
+    private static let lastStepsMax = 20_000
 
     /// The driver of each shard, made by the shards themselves.
     private final class DriverBox: @unchecked Sendable {
@@ -61,10 +63,29 @@ public final class Simulation {
         )
     }
 
-    /// The loops hold their drivers, and these the kernel, whose sockets hold each other.
+    /// Ends what a failure left in the middle, and lets go of everything.
     func takeApart() {
+        if hasStarted, !run.hasEnded { giveUp() }
+        // The loops hold their drivers, and these the kernel, whose sockets hold each other.
         kernel.takeApart()
         drivers.drivers = [:]
+    }
+
+    /// Lets the server end after a failure: a task that waits for ever is never freed.
+    ///
+    /// What has a task that waits for nothing of the simulation's, or spins, is kept on purpose. So is all
+    /// of it once a rule was broken: to go on might trap, and nobody would see the failure.
+    private func giveUp() {
+        for client in clients { client.close() }
+        run.drain()
+        run.cancelHandlers()
+        var stepsLeft = Self.lastStepsMax
+        while !run.hasEnded, kernel.failure == nil, stepsLeft > 0,
+            kernel.asClock({ takeStep(.seconds(1 << 31)) })
+        {
+            stepsLeft -= 1
+        }
+        if !run.hasEnded { run.keep() }
     }
 
     // MARK: The server

@@ -14,7 +14,7 @@
 /// When `body` has returned, the server drains and must end; nothing of it may be left. A handler
 /// stays on its shard, waits with `shard.sleep(for:)` and never with `Task.sleep`, and uses nothing
 /// that differs from run to run: then the same seed gives the same run, and a failure can be looked
-/// at again.
+/// at again. After a failure the server is ended too, its handlers cancelled.
 ///
 /// > Thread: Any; everything happens on the calling thread, before it returns.
 ///

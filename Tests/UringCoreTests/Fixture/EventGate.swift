@@ -58,6 +58,15 @@ final class SharedList<Element: Sendable>: Sendable {
     func append(_ element: Element) {
         elements.withLock { $0.append(element) }
     }
+
+    /// Lets go of all: for one that holds what holds it.
+    func removeAll() {
+        // What goes ends out of the lock.
+        _ = elements.withLock { elements in
+            defer { elements = [] }
+            return elements
+        }
+    }
 }
 
 /// A count that any thread may change.

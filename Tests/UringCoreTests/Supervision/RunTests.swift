@@ -71,6 +71,7 @@ struct RunTests {
                 return try EventLoop(options)
             }
             holder.append(supervisor)
+            defer { holder.removeAll() }
             let run = SupervisedRun(supervisor) { try await $0.untilDrain() }
             try await run.expectEnd()
         }
@@ -91,6 +92,7 @@ struct RunTests {
             return loop
         }
         holder.append(supervisor)
+        defer { holder.removeAll() }
         let run = SupervisedRun(supervisor) { try await $0.untilDrain() }
         try await run.expectEnd()
     }

@@ -50,6 +50,26 @@ import UringTesting
         try finish(fixture, peer)
     }
 
+    /// A multishot that looks for readiness first may miss a reset behind bytes.
+    @Test(arguments: [true, false])
+    func looksForReadinessFirstAfterENOBUFSOnlyInOneShot(isMultishot: Bool) throws {
+        var capabilities = ScriptedDriver.everyCapability
+        capabilities.multishotReceive = isMultishot
+        capabilities.receiveBudget = isMultishot
+        let fixture = try LoopFixture(ScriptedDriver(capabilities: capabilities))
+        let (peer, _) = try fixture.connect()
+        fixture.driver.fail(.receive, on: peer, with: .noBuffers)
+        try fixture.settle()
+        // What it waits for is there: the next tick gives it its share.
+        try fixture.tick()
+        guard case .receive(_, _, let waits)? = receives(fixture, peer).first?.verb else {
+            Issue.record("the receive is armed again")
+            return
+        }
+        #expect(waits == !isMultishot)
+        try finish(fixture, peer)
+    }
+
     @Test(arguments: [
         Errno.connectionReset, .timedOut, .brokenPipe, Errno(rawValue: 113), Errno(rawValue: 512),
     ])

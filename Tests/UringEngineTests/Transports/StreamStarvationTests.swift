@@ -7,17 +7,21 @@ import UringTesting
     /// A kernel that answers ENOBUFS to each receive that finds data and no buffer.
     private final class Kernel {
         var pending: [Descriptor: [[UInt8]]] = [:]
+        /// Those whose receive ended for want of a buffer.
+        private var starved: Set<Descriptor> = []
+        /// Receives that were armed behind such an end.
         var armCount = 0
 
         func react(_ operation: ScriptedOperation, _ driver: ScriptedDriver) {
-            guard case .receive(let peer, _, let waits) = operation.verb else { return }
-            if waits { armCount += 1 }
+            guard case .receive(let peer, _, _) = operation.verb else { return }
+            if starved.remove(peer) != nil { armCount += 1 }
             serve(peer, operation.token, driver)
         }
 
         func serve(_ peer: Descriptor, _ token: OperationToken, _ driver: ScriptedDriver) {
             guard var waiting = pending[peer], !waiting.isEmpty else { return }
             guard !driver.publishedBuffers.isEmpty else {
+                starved.insert(peer)
                 return driver.fail(token, with: .noBuffers)
             }
             driver.deliver(waiting.removeFirst(), to: token, isTerminal: true)
@@ -59,7 +63,7 @@ import UringTesting
         #expect(order.first == peers[2])
         for operation in fixture.driver.operations(of: .receive)[armed...] {
             guard case .receive(_, _, let waits) = operation.verb else { continue }
-            #expect(waits, "the kernel looks for readiness first")
+            #expect(!waits, "a multishot that looks for readiness first may miss a reset")
         }
         kept = []
         try fixture.settle()

@@ -160,7 +160,7 @@ import UringTesting
         let send = driver.takeSend(on: peer)
         transport.close()
         try fixture.settle()
-        driver.onIdle = { driver in
+        driver.onIdle = { [peer] driver in
             guard driver.events(on: peer).contains(.disconnected(peer)) else { return }
             if driver.operation(send)?.isInFlight == true { driver.complete(send, result: 0) }
         }

@@ -19,6 +19,10 @@ final class Peer: PeerSocket, @unchecked Sendable {
     struct Buffers {
         var send: Int32?
         var receive: Int32?
+
+        /// For a peer that sends as much as there is room for: megabytes as a rule, which a tiny build
+        /// would take in by 64 bytes.
+        static let flood = Buffers(send: StandardSizes.areTiny ? 16_384 : nil)
     }
 
     /// A socket that connects later.

@@ -9,7 +9,7 @@ extension Integration {
         func carryEverythingInOrderToTheEnd(rung: Rung) throws {
             try withLoop(rung) { server in
                 let pattern = Pattern(seed: 11)
-                let total = 3_000_000
+                let total = bulk(3_000_000)
                 let reader = CheckingHandler(pattern, expecting: total)
                 let writer = SendingHandler(pattern, totalBytes: total) { $0.close() }
                 try server.run { _ = try $0.openPipe(reader: reader, writer: writer) }
@@ -119,7 +119,7 @@ extension Integration {
         func holdAWriterBackWhileNobodyReads(rung: Rung) throws {
             try withLoop(rung) { server in
                 let pattern = Pattern(seed: 13)
-                let total = 2_000_000
+                let total = bulk(2_000_000)
                 let reader = CheckingHandler(pattern, expecting: total) { $0.pauseReading() }
                 let writer = SendingHandler(pattern, totalBytes: total) { $0.close() }
                 let ends = try server.run { try $0.openPipe(reader: reader, writer: writer) }

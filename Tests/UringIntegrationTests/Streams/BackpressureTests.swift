@@ -11,7 +11,7 @@ extension Integration {
             try withLoop(rung) { server in
                 let pattern = Pattern(seed: 1)
                 let listening = try server.listen { PausingHandler() }
-                let peer = try listening.connect()
+                let peer = try listening.connect(.flood)
                 peer.setTCPOption(TCP_NODELAY, 1)
                 let handler = try listening.accepted(PausingHandler.self)
                 var sent = peer.sendWhilePossible(pattern, from: 0, pieceBytes: pieceBytes)
@@ -40,7 +40,7 @@ extension Integration {
         func resumedReadingDeliversEverythingInOrder(rung: Rung) throws {
             try withLoop(rung) { server in
                 let pattern = Pattern(seed: 2)
-                let total = 3_000_000
+                let total = bulk(3_000_000)
                 let listening = try server.listen { StutteringHandler(pattern, expecting: total) }
                 let peer = try listening.connect()
                 try peer.send(pattern, 0..<total, pieceBytes: 5_000)
@@ -58,7 +58,7 @@ extension Integration {
             try withLoop(rung) { server in
                 let silent = try server.listen { PausingHandler() }
                 let listening = try server.listen { EchoHandler() }
-                let firehose = try silent.connect()
+                let firehose = try silent.connect(.flood)
                 firehose.setTCPOption(TCP_NODELAY, 1)
                 let handler = try silent.accepted(PausingHandler.self)
                 let flood = Pattern()
@@ -101,7 +101,7 @@ extension Integration {
         func passingTheHighWatermarkPausesWritingUntilTheLowOne(rung: Rung) throws {
             try withLoop(rung) { server in
                 let pattern = Pattern(seed: 4)
-                let total = 30_000_000
+                let total = bulk(30_000_000)
                 let listening = try server.listen { SendingHandler(pattern, totalBytes: total) }
                 let peer = try listening.connect(Peer.Buffers(receive: 4_096))
                 let handler = try listening.accepted()
@@ -124,8 +124,18 @@ extension Integration {
         func echoToAPeerThatDoesNotReadHoldsItsMemory(rung: Rung) throws {
             try withLoop(rung) { server in
                 let pattern = Pattern(seed: 5)
-                let listening = try server.listen { EchoHandler() }
-                let peer = try listening.connect(Peer.Buffers(receive: 4_096))
+                let listening = try server.listen {
+                    let handler = EchoHandler()
+                    // As small a flood as a tiny build's would find room in the kernel.
+                    if StandardSizes.areTiny {
+                        handler.whenMade = { try $0.setOption(.sendBufferBytes(4_096)) }
+                    }
+                    return handler
+                }
+                var buffers = Peer.Buffers.flood
+                buffers.receive = 4_096
+                let peer = try listening.connect(buffers)
+                peer.acknowledgesAtOnce = true
                 let handler = try listening.accepted()
                 var sent = peer.sendWhilePossible(pattern, from: 0, pieceBytes: 10_000)
                 try handler.paused.wait("pauseWriting")

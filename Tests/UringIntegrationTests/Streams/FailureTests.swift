@@ -16,7 +16,7 @@ extension Integration {
                 for _ in 0..<20 {
                     let peer = try listening.connect()
                     let handler = try listening.accepted()
-                    try peer.send(Pattern(), 0..<100_000)
+                    try peer.send(Pattern(), 0..<bulk(100_000))
                     _ = try peer.receive(1_000)
                     peer.reset()
                     try handler.lost.wait("connectionLost")
@@ -51,18 +51,44 @@ extension Integration {
             try withLoop(rung) { server in
                 for isReset in [false, true, false, true] {
                     let listening = try server.listen { TestHandler() }
-                    let socket = try Peer(to: listening.address)
+                    let socket = try Peer(to: listening.address, .flood)
                     if isReset { socket.setLinger() }
                     let child = try ChildProcess.writingZeroes(to: socket)
                     socket.close()
                     let handler = try listening.accepted()
                     try server.eventually("a transfer is under way") { _ in
-                        handler.receivedBytes > 1_000_000
+                        handler.receivedBytes > bulk(1_000_000)
                     }
                     child.kill()
                     try handler.lost.wait("connectionLost")
                     let loss = try server.run { _ in handler.loss }
                     #expect(loss?.errno == (isReset ? .connectionReset : nil))
+                }
+            }
+        }
+
+        /// One buffer for all: most find none, and when it is their turn bytes and reset are there together.
+        ///
+        /// They write nothing, which would fail and tell of the reset.
+        @Test(arguments: Rung.all)
+        func findsTheResetBehindBytesThatWaitedForABuffer(rung: Rung) throws {
+            let configure = { (options: inout LoopOptions) in
+                options.bufferBytes = 64
+                options.bufferCount = 1
+            }
+            try withLoop(rung, configure) { server in
+                let listening = try server.listen { TestHandler() }
+                let peers = try (0..<8).map { _ in try listening.connect() }
+                let handlers = try peers.map { _ in try listening.accepted() }
+                let hold = try Hold(server)
+                for peer in peers {
+                    try peer.send(Pattern(), 0..<200)
+                    peer.reset()
+                }
+                hold.release()
+                for handler in handlers {
+                    try handler.lost.wait("connectionLost")
+                    #expect(try server.run { _ in handler.loss }?.errno == .connectionReset)
                 }
             }
         }

@@ -8,7 +8,7 @@ extension Integration {
         func answersAPeerThatEndedItsSide(rung: Rung) throws {
             try withLoop(rung) { server in
                 let (question, answer) = (Pattern(seed: 1), Pattern(seed: 2))
-                let total = 500_000
+                let total = bulk(500_000)
                 let listening = try server.listen {
                     let handler = CheckingHandler(question, expecting: total)
                     handler.whenEnded = { transport in
@@ -38,7 +38,7 @@ extension Integration {
         func receivesFromAPeerAfterEndingItsOwnSide(rung: Rung) throws {
             try withLoop(rung) { server in
                 let (up, down) = (Pattern(seed: 3), Pattern(seed: 4))
-                let total = 500_000
+                let total = bulk(500_000)
                 let listening = try server.listen {
                     CheckingHandler(up, expecting: total) { transport in
                         transport.write(down.bytes(count: total))
@@ -65,11 +65,12 @@ extension Integration {
                 let listening = try server.listen { EchoHandler() }
                 let peer = try listening.connect()
                 let pattern = Pattern(seed: 5)
+                let total = bulk(400_000)
                 let sender = WorkThread {
-                    try peer.send(pattern, 0..<400_000)
+                    try peer.send(pattern, 0..<total)
                     peer.endOutput()
                 }
-                try peer.expect(pattern, 0..<400_000)
+                try peer.expect(pattern, 0..<total)
                 #expect(try peer.ending() == .eof)
                 try sender.join()
                 try expectOneCleanLoss(of: try listening.accepted(), on: server)

@@ -62,7 +62,7 @@ extension Integration {
 
         @Test(arguments: Rung.all)
         func deliversABulkStreamThroughATinySendBuffer(rung: Rung) throws {
-            let total = rung.featuresOff.isEmpty ? 100_000_000 : 8_000_000
+            let total = bulk(rung.featuresOff.isEmpty ? 100_000_000 : 8_000_000)
             try withLoop(rung) { server in
                 let pattern = Pattern(seed: 6)
                 let listening = try server.listen {

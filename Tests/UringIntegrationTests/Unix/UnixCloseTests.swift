@@ -98,7 +98,7 @@ extension Integration {
         @Test(arguments: Rung.all)
         func answersAPeerThatEndedItsSide(rung: Rung) throws {
             let (question, answer) = (Pattern(seed: 4), Pattern(seed: 5))
-            let total = 500_000
+            let total = bulk(500_000)
             let makeHandler = {
                 let handler = CheckingHandler(question, expecting: total)
                 handler.whenEnded = { transport in
@@ -128,7 +128,7 @@ extension Integration {
         @Test(arguments: Rung.all)
         func receivesFromAPeerAfterEndingItsOwnSide(rung: Rung) throws {
             let (up, down) = (Pattern(seed: 6), Pattern(seed: 7))
-            let total = 500_000
+            let total = bulk(500_000)
             let makeHandler = {
                 CheckingHandler(up, expecting: total) { transport in
                     transport.write(down.bytes(count: total))

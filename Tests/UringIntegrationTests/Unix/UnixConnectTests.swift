@@ -38,7 +38,7 @@ extension Integration {
                 try withLoop(rung) { server in
                     let listening = try server.listen(on: try directory.address()) { EchoHandler() }
                     let pattern = Pattern(seed: 1)
-                    let total = 1_000_000
+                    let total = bulk(1_000_000)
                     let handler = CheckingHandler(pattern, expecting: total) { transport in
                         transport.write(pattern.bytes(count: total))
                     }

@@ -33,10 +33,10 @@ extension Integration {
             for _ in 0..<10 { try exchange(peers, byteCount: 5_000) }
             let pattern = Pattern(seed: 5)
             let sender = WorkThread {
-                try peers[0].send(pattern, 0..<1_000_000)
+                try peers[0].send(pattern, 0..<bulk(1_000_000))
                 peers[0].endOutput()
             }
-            try peers[0].expect(pattern, 0..<1_000_000)
+            try peers[0].expect(pattern, 0..<bulk(1_000_000))
             #expect(try peers[0].ending() == .eof)
             try sender.join()
         }
@@ -71,7 +71,7 @@ extension Integration {
 
         @Test(arguments: Rung.all)
         func carriesTenMegabytesBothWaysThroughTinyBuffers(rung: Rung) throws {
-            let total = rung.featuresOff.isEmpty ? 10 << 20 : 2 << 20
+            let total = bulk(rung.featuresOff.isEmpty ? 10 << 20 : 2 << 20)
             try withDirectory { directory in
                 try withLoop(rung) { server in
                     let listening = try server.listen(on: try directory.address()) {

@@ -68,7 +68,7 @@ extension StreamTransport {
 
     /// A Unix stream never asks for readiness first: where a multishot's first poll finds bytes and the
     /// end of the stream together, the kernel takes the bytes and waits for a wake that came before
-    /// (Linux 6.18; TCP and one-shot receives are fine).
+    /// (Linux 6.18; the end of a TCP stream and one-shot receives are fine).
     func submitReceive(byteBudget: Int, waitForReadiness: Bool) {
         guard !condition.contains(.piped) else {
             return submitRead(byteBudget: byteBudget, waitForReadiness: waitForReadiness)

@@ -159,13 +159,18 @@ internal import DequeModule
     }
 
     /// Arms the receive that ended for want of buffers, or that stood behind such.
+    ///
+    /// A pipe is read at once: readiness is a poll of its own, after which it would stand in line anew. A
+    /// multishot receives at once too: where its first poll finds bytes and a reset together, the kernel
+    /// takes the bytes and waits for a wake that came before (Linux 6.18; it looks again only behind the
+    /// end of a TCP stream).
     package override func buffersAvailable(_ shareBytes: Int) {
         guard isReadyToReceive else { return }
-        // A pipe is read at once: readiness is a poll of its own, after which it would stand in line anew.
-        let isPiped = condition.contains(.piped)
+        let readsAtOnce =
+            condition.contains(.piped) || loop.driver.base.capabilities.multishotReceive
         submitReceive(
             byteBudget: min(receiveBudget, shareBytes),
-            waitForReadiness: !isPiped
+            waitForReadiness: !readsAtOnce
         )
     }
 

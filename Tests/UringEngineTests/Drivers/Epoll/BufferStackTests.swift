@@ -25,7 +25,8 @@ struct BufferStackTests {
         var stack = stack(memory, count: 4)
         provide([0, 1, 2], to: &stack)
         stack.publish()
-        #expect(stack.next?.address == memory.base + 2 * 64)
+        let region = PoolRegion(base: memory.base, bufferBytes: 64, bufferCount: 4)
+        #expect(stack.next?.address == region.address(of: BufferID(rawValue: 2)))
         #expect((0..<4).map { _ in take(&stack) } == [2, 1, 0, nil])
     }
 
