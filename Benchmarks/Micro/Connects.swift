@@ -1,7 +1,9 @@
 import UringEngine
 
-/// A connection made and reset over loopback, both ends on one loop: what its timeout costs when a timer of the loop
-/// keeps it, and when the kernel does (docs/decisions/0022). Microseconds of the thread's CPU time, rounds in turn.
+/// What the timeout of a connect costs, kept by a timer of the loop and by the kernel (docs/decisions/0022).
+///
+/// Connections are made and reset over loopback, both ends on one loop; microseconds of the thread's CPU time, rounds in
+/// turn.
 final class Connects {
     private static let connectsPerRound = 500
     private static let rounds = 41
@@ -50,12 +52,14 @@ final class Connects {
     }
 
     private func connectNext() {
-        loop.connect(to: [listener.address], makeHandler: { Leaving() }) { [self] result in
-            guard case .success(let transport) = result else { fatalError("\(result)") }
-            transport.abort()
-            left -= 1
-            if left > 0 { connectNext() }
-        }
+        loop.connect(to: [listener.address], makeHandler: { Leaving() }, completion: connected)
+    }
+
+    private func connected(_ result: Result<StreamTransport, any Error>) {
+        guard case .success(let transport) = result else { fatalError("\(result)") }
+        transport.abort()
+        left -= 1
+        if left > 0 { connectNext() }
     }
 
     private static func hundredths(_ value: Double) -> String {

@@ -31,6 +31,11 @@ internal import CUring
         unsafe cu_lock_will_be_left(mark)
         unsafe base.resume(returning: value)
     }
+
+    /// Resumes the task; called once.
+    package func resume() where Value == Void {
+        unsafe resume(returning: ())
+    }
 }
 
 /// Suspends until another thread resumes.
@@ -40,7 +45,7 @@ package func withHandedContinuation<Value>(
 ) async -> sending Value {
     let mark = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
     defer { unsafe mark.deallocate() }
-    let value = await unsafe withCheckedContinuation { unsafe body(HandedContinuation($0, mark)) }
+    let value = await withCheckedContinuation { unsafe body(HandedContinuation($0, mark)) }
     unsafe cu_lock_was_taken(mark)
     return value
 }
@@ -53,9 +58,7 @@ package func withHandedThrowingContinuation<Value>(
     let mark = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
     defer { unsafe mark.deallocate() }
     defer { unsafe cu_lock_was_taken(mark) }
-    return try await unsafe withCheckedThrowingContinuation {
-        unsafe body(HandedContinuation($0, mark))
-    }
+    return try await withCheckedThrowingContinuation { unsafe body(HandedContinuation($0, mark)) }
 }
 #else
 /// A continuation that another thread resumes.

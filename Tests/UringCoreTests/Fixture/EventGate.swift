@@ -13,7 +13,7 @@ struct Overdue: Error, CustomStringConvertible {
 /// Counts events on some thread, for another that waits for them.
 final class EventGate: Sendable {
     /// Far beyond what anything here takes, so that a loaded machine fails no test.
-    static let patienceSeconds = 60
+    static let patienceSeconds = 60 * slowdown
 
     private let semaphore = DispatchSemaphore(value: 0)
 

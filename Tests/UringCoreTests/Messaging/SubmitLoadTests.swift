@@ -8,7 +8,7 @@ import Testing
     @Test func aMillionAmongFourShards() async throws {
         let shardCount = 4
         let tasksEach = 25
-        let submitsEach = 10_000
+        let submitsEach = 10_000 / slowdown
         try await withShards(shardCount) { run in
             let counts = run.shards.map { ShardLocal(0, on: $0) }
             let tasks = (0..<shardCount * tasksEach).map { number in

@@ -15,7 +15,7 @@ struct TimedOut: Error, CustomStringConvertible {
 /// Counts events on one thread, for another that waits for them.
 final class Gate: Sendable {
     /// Far beyond what anything here takes, so that a loaded machine fails no test.
-    static let patienceSeconds = 120
+    static let patienceSeconds = 120 * slowdown
 
     private let semaphore = DispatchSemaphore(value: 0)
 

@@ -12,7 +12,7 @@ extension Integration {
 
         @Test func everyPostFromFourThreadsRunsOnceAndInOrder() throws {
             try withLoop { server in
-                let perThread = Self.postCount / Self.threadCount
+                let perThread = Self.postCount / Self.threadCount / slowdown
                 let ledger = Ledger(perThread: perThread, threadCount: Self.threadCount)
                 let loop = server.loop
                 let threads = (0..<Self.threadCount).map { thread in

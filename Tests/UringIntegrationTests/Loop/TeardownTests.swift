@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 
 @testable import UringEngine
@@ -53,7 +54,7 @@ extension Integration {
             }
             #expect(pool != nil, "a lent buffer keeps its pool")
             #expect(keeper.holds(pattern))
-            keeper.bytes = nil
+            keeper.giveBack()
             #expect(pool == nil, "the last return frees it")
         }
 
@@ -70,7 +71,7 @@ extension Integration {
                     try peer.send(Pattern(seed: round), 0..<1_000)
                     try keeper.filled.wait("the bytes")
                     #expect(keeper.holds(Pattern(seed: round)))
-                    keeper.bytes = nil
+                    keeper.giveBack()
                 }
             }
         }
@@ -105,12 +106,25 @@ extension Integration {
 }
 
 /// Holds received bytes for as long as a test likes.
-private final class Keeper: @unchecked Sendable {
-    var bytes: ReceivedBytes?
+private final class Keeper: Sendable {
+    private let bytes = Mutex<ReceivedBytes?>(nil)
     let filled = Gate()
 
+    func keep(_ new: consuming ReceivedBytes) {
+        var new = Optional(new)
+        bytes.withLock { swap(&$0, &new) }
+        filled.open()
+    }
+
+    func giveBack() {
+        bytes.withLock { $0 = nil }
+    }
+
     func holds(_ pattern: Pattern) -> Bool {
-        bytes?.withBytes { span in span.withUnsafeBytes { pattern.matches($0, at: 0) } } ?? false
+        bytes.withLock { bytes in
+            bytes?.withBytes { span in span.withUnsafeBytes { pattern.matches($0, at: 0) } }
+                ?? false
+        }
     }
 }
 
@@ -123,7 +137,6 @@ private final class KeepingHandler: TestHandler, @unchecked Sendable {
     }
 
     override func take(_ bytes: consuming ReceivedBytes, on transport: StreamTransport) {
-        keeper.bytes = consume bytes
-        keeper.filled.open()
+        keeper.keep(bytes)
     }
 }
