@@ -33,12 +33,21 @@ enum KeyValue {
     ) async throws {
         let reader = ConnectionReader(connection)
         try await connection.withWriter { writer in
-            while var line = try await reader.readUntil([UInt8(ascii: "\n")]) {
+            while var line = try await nextLine(of: reader) {
                 if line.last == UInt8(ascii: "\r") { line.removeLast() }
                 try await writer.write(try await reply(to: line, on: connection.shard, parts))
                 try await writer.write("\n")
                 try await writer.flush()
             }
+        }
+    }
+
+    private static func nextLine(of reader: ConnectionReader) async throws -> [UInt8]? {
+        do {
+            return try await reader.readUntil([UInt8(ascii: "\n")])
+        } catch where error.reason == .peerGone {
+            // A last line without an end.
+            return try await reader.read()
         }
     }
 

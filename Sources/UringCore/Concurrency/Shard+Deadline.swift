@@ -12,7 +12,7 @@ extension Shard {
     /// let answer = try await shard.withTimeout(.seconds(2)) {
     ///     let connection = try await shard.connect(to: endpoint)
     ///     try await connection.write(question)
-    ///     return try await connection.read()
+    ///     return try await connection.read()?.copyToArray()
     /// }
     /// ```
     ///

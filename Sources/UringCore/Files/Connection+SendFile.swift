@@ -13,7 +13,7 @@ extension Connection {
     /// - Parameters:
     ///   - file: what to send; it must be of the same shard.
     ///   - range: which bytes; nil for as many as the file says that it holds now, or to its end when it
-    ///     says none, as those in /proc do.
+    ///     says none, as those in /proc do; one that has no end, such as /dev/zero, is sent for ever.
     ///   - options: how the file is read.
     /// - Returns: how many bytes were queued.
     /// - Throws: `.truncated` when the file ends early, what the read says, `.cancelled`, `.busy` when

@@ -92,7 +92,8 @@ public struct ProcessLimits: Hashable, Sendable {
     public var outputBytesMax = 16 << 20
     /// How long it may run; nil without an end.
     ///
-    /// After it the process is asked to end (SIGTERM).
+    /// After it the process is asked to end (SIGTERM). What is left of a group whose process has ended is
+    /// killed.
     public var timeout: Duration?
     /// How long it has to end after that, before it is killed.
     public var grace = Duration.seconds(5)

@@ -67,6 +67,10 @@ def key_value(port):
     for number, key in enumerate(keys):
         peer.sendall(b"GET %s\n" % key)
         assert lines.readline() == f"VALUE {number}\n", key
+    peer.sendall(b"GET key3")
+    peer.shutdown(socket.SHUT_WR)
+    assert lines.readline() == "VALUE value 3\n", "a last line without an end"
+    assert lines.readline() == ""
 
 
 def datagrams(port):
