@@ -4,6 +4,7 @@ import Glibc
 final class WorkThread<Value>: @unchecked Sendable {
     private let result = Drop<Result<Value, any Error>>()
     private var thread = pthread_t()
+    private var isJoined = false
 
     init(_ body: @escaping @Sendable () throws -> Value) {
         let result = result
@@ -22,10 +23,16 @@ final class WorkThread<Value>: @unchecked Sendable {
         precondition(failure == 0, "a test can start a thread")
     }
 
+    /// One that nobody waits for leaves nothing behind when it has ended.
+    deinit {
+        if !isJoined { pthread_detach(thread) }
+    }
+
     /// Waits for the end and gives what the work gave.
     func join() throws -> Value {
         let result = try result.take("the end of a thread")
         pthread_join(thread, nil)
+        isJoined = true
         return try result.get()
     }
 }
